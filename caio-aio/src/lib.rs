@@ -1,0 +1,1 @@
+//! The Linux kernel AIO backend of the caio asynchronous file I/O library.

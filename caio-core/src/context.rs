@@ -1,0 +1,236 @@
+//! The handle that operations are made from.
+
+use crate::backend::{Backend, BackendKind, Opened, Settings};
+use crate::batch::Batch;
+use crate::buf::{IoBuf, IoBufMut};
+use crate::completer::Completer;
+use crate::driver::Driver;
+use crate::operation::Operation;
+use crate::payload::{Fsync, Read, ReadInto, Readv, Write, Writev};
+use crate::select::{Builder, Refusal};
+use crate::shared::Shared;
+use crate::stats::Stats;
+use crate::{SharedFd, error};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// The bound on operations in flight where its user does not choose one.
+pub const DEFAULT_MAX_REQUESTS: usize = 256;
+
+/// The largest bound on operations in flight: what one io_uring can be made for.
+pub const LARGEST_MAX_REQUESTS: usize = 32768;
+
+/// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves any number of threads.
+///
+/// Its futures are `Send`, need no runtime, and run under any executor. At most [`max_requests`](Self::max_requests) operations are
+/// in flight; more wait in the order in which they came. Operations are unordered: two that touch the same range, or a sync and
+/// a write that has not been awaited, happen in any order.
+///
+/// When the last handle and the last operation are gone, what still runs is cancelled or drained in the background; dropping
+/// never blocks. After `fork` the child's use of its parent's context is an error.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # if false {
+/// let ctx = caio_core::Context::new()?;
+/// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+/// let (written, _buf) = futures::executor::block_on(ctx.write(b"Hello world", &fd, 0));
+/// assert_eq!(written?, 11);
+/// # }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+/// What the clones share.
+struct Inner {
+    /// The operations.
+    shared: Arc<Shared>,
+    /// Who carries them out.
+    backend: Arc<dyn Backend>,
+    /// Which one it is.
+    kind: BackendKind,
+    /// The bound on operations in flight.
+    max_requests: usize,
+    /// The backends that refused before.
+    rejected: Vec<Refusal>,
+}
+
+impl Context {
+    /// Makes a context with the best backend that works here: see [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// As [`Builder::build`].
+    pub fn new() -> io::Result<Self> {
+        Self::builder().build()
+    }
+
+    /// Chooses how a context is made, among the backends whose crates are linked in.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Makes a context with one backend, which `open` opens. For the backend crates; their users call `Uring::builder()`,
+    /// `Aio::builder()` or `ThreadPool::builder()`, or [`builder`](Self::builder).
+    ///
+    /// # Errors
+    /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond [`LARGEST_MAX_REQUESTS`].
+    pub fn open(
+        settings: &Settings,
+        kind: BackendKind,
+        open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
+    ) -> Result<(Self, Option<Driver>), Refusal> {
+        Self::open_after(settings, kind, Vec::new(), open).map_err(|(refusal, _)| refusal)
+    }
+
+    /// As [`open`](Self::open), after other backends have refused. On a refusal they are given back.
+    pub(crate) fn open_after(
+        settings: &Settings,
+        kind: BackendKind,
+        rejected: Vec<Refusal>,
+        open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
+    ) -> Result<(Self, Option<Driver>), (Refusal, Vec<Refusal>)> {
+        if let Err(error) = error::check_max_requests(settings.max_requests) {
+            return Err((Refusal::new(kind, "max_requests", error, "choose another bound"), rejected));
+        }
+        let completer = Completer(Shared::new(settings.max_requests));
+        let opened = match open(settings, completer.clone()) {
+            Ok(opened) => opened,
+            Err(refusal) => return Err((refusal, rejected)),
+        };
+        let Opened { backend, max_requests, driver } = opened;
+        completer.attach(&backend, max_requests);
+        let Completer(shared) = completer;
+        crate::trace::opened(backend.kind(), max_requests);
+        let driver = driver.map(|drive| Driver::new(drive, Arc::clone(&shared)));
+        let kind = backend.kind();
+        Ok((Self(Arc::new(Inner { shared, backend, kind, max_requests, rejected })), driver))
+    }
+
+    /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of the file.
+    ///
+    /// The result may be shorter than asked for, as that of `pread(2)`. An `offset` of `u64::MAX` means 'no offset', as a pipe
+    /// needs. Errors are those of the system call; `InvalidInput` for an offset beyond `i64::MAX`.
+    pub fn read(&self, len: usize, fd: &SharedFd, offset: u64) -> Operation<Read> {
+        Operation::new(self, Read::new(len), fd, offset)
+    }
+
+    /// Reads at `offset` into a buffer's whole capacity, and sets its length to what was read.
+    pub fn read_into<B: IoBufMut>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<ReadInto<B>> {
+        Operation::new(self, ReadInto(buf), fd, offset)
+    }
+
+    /// Writes a buffer at `offset`. The result may be less than its length, as that of `pwrite(2)`.
+    pub fn write<B: IoBuf>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
+        Operation::new(self, Write(buf), fd, offset)
+    }
+
+    /// Reads at `offset` into several buffers in turn, see `preadv(2)`.
+    pub fn readv<B: IoBufMut>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Readv<B>> {
+        Operation::new(self, Readv::new(bufs), fd, offset)
+    }
+
+    /// Writes several buffers in turn at `offset`, see `pwritev(2)`.
+    pub fn writev<B: IoBuf>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
+        Operation::new(self, Writev::new(bufs), fd, offset)
+    }
+
+    /// Brings data and metadata to the disk: `fsync(2)`, on macOS `F_FULLFSYNC`. It covers the writes that were awaited
+    /// before it started, and says nothing of those in flight.
+    pub fn fsync(&self, fd: &SharedFd) -> Operation<Fsync> {
+        Operation::new(self, Fsync { data_only: false }, fd, 0)
+    }
+
+    /// Brings data, and the metadata needed to read it back, to the disk: `fdatasync(2)`. As [`fsync`](Self::fsync) otherwise.
+    pub fn fdsync(&self, fd: &SharedFd) -> Operation<Fsync> {
+        Operation::new(self, Fsync { data_only: true }, fd, 0)
+    }
+
+    /// Begins a batch of operations that start together.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self)
+    }
+
+    /// Which backend carries the operations out.
+    #[must_use]
+    pub fn backend(&self) -> BackendKind {
+        self.0.kind
+    }
+
+    /// The bound on operations in flight. Less than was asked for where the system had no room for more.
+    #[must_use]
+    pub fn max_requests(&self) -> usize {
+        self.0.max_requests
+    }
+
+    /// How many operations are in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        if self.0.shared.is_inherited() { 0 } else { self.0.shared.table.running() }
+    }
+
+    /// How many operations wait for room now.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        if self.0.shared.is_inherited() { 0 } else { self.0.shared.table.waiting() }
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.shared.stats.snapshot()
+    }
+
+    /// The backends that were tried first and refused, each with errno, reason and remedy.
+    #[must_use]
+    pub fn rejected(&self) -> &[Refusal] {
+        &self.0.rejected
+    }
+
+    /// Refuses new operations, and waits until those in flight, and those that wait for room, have ended.
+    pub async fn close(&self) {
+        let shared = &self.0.shared;
+        if shared.is_inherited() {
+            return;
+        }
+        shared.close();
+        if let Some(drained) = shared.table.listen_drained() {
+            self.0.backend.arm();
+            drained.await;
+        }
+        shared.stop();
+        self.0.backend.shutdown();
+    }
+
+    /// What it shares with its futures and its backend.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// Who carries out.
+    pub(crate) fn carrier(&self) -> &dyn Backend {
+        &*self.0.backend
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.shared.is_inherited() {
+            // The parent's locks may be held in this copy of them, and its threads are not here: leak it all.
+            std::mem::forget((Arc::clone(&self.shared), Arc::clone(&self.backend)));
+            return;
+        }
+        self.shared.stop();
+        self.backend.shutdown();
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("backend", &self.0.kind)
+            .field("max_requests", &self.0.max_requests)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Taking completions in somebody else's event loop.
+
+use crate::backend::Drive;
+use crate::error;
+use crate::shared::Shared;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Delivers the completions of a context made by [`Builder::build_with_driver`](crate::Builder::build_with_driver), for which no
+/// thread of ours does so. Its descriptor polls readable while completions wait.
+///
+/// ```no_run
+/// # fn main() -> std::io::Result<()> {
+/// let (ctx, mut driver) = caio_core::Context::builder().build_with_driver()?;
+/// // where the event loop says that `driver.as_fd()` is readable:
+/// let delivered = driver.reap(usize::MAX, 0, None)?;
+/// # Ok(()) }
+/// ```
+pub struct Driver {
+    /// The backend's side.
+    drive: Box<dyn Drive>,
+    /// Knows the process that it belongs to.
+    shared: Arc<Shared>,
+}
+
+impl Driver {
+    /// Wraps a backend's side.
+    pub(crate) fn new(drive: Box<dyn Drive>, shared: Arc<Shared>) -> Self {
+        Self { drive, shared }
+    }
+
+    /// Delivers between `min` and `max` completions, and returns how many. It waits for `min`, or for as many as are in flight
+    /// where that is fewer, but no longer than `timeout`; with a `min` of 0 it does not wait.
+    ///
+    /// # Errors
+    /// Those of the system call that waits; an error of its own in a child process.
+    pub fn reap(&mut self, max: usize, min: usize, timeout: Option<Duration>) -> io::Result<usize> {
+        if self.shared.is_inherited() {
+            return Err(error::inherited());
+        }
+        self.drive.reap(max, min, timeout)
+    }
+
+    /// A descriptor that polls readable while completions wait: for epoll, tokio's `AsyncFd`, async-io, asyncio.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.drive.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for Driver {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.drive.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Driver {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.drive.as_fd().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,386 @@
+//! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is dropped.
+
+use crate::buf::Held;
+use crate::cancel::Cancel;
+use crate::completer::Completion;
+use crate::context::Context;
+use crate::key::Key;
+use crate::op::{IoPriority, Op};
+use crate::payload::{Abandoned, Orphan, Payload};
+use crate::request::Attempt;
+use crate::table::Look;
+use crate::{SharedFd, error};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// A read, write or sync, made by a method of [`Context`]; awaiting it gives its result.
+///
+/// It is lazy: nothing happens until it is polled or [`submit`](Self::submit)ted. Dropping it abandons the operation: a read
+/// is cancelled if it can be, a write or a sync may still be carried out; the memory stays alive until the kernel is done with
+/// it. Dropping never blocks, and leaking it leaks memory at worst.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # fn with(ctx: &caio_core::Context) -> std::io::Result<()> {
+/// use std::time::Duration;
+/// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+/// let read = ctx.read(4096, &fd, 0).timeout(Duration::from_millis(50)).submit();
+/// let data = futures::executor::block_on(read)?;
+/// # Ok(()) }
+/// # Ok(()) }
+/// ```
+#[must_use = "an operation does nothing until it is awaited or submitted"]
+#[derive(Debug)]
+pub struct Operation<P: Payload> {
+    /// Who carries it out.
+    ctx: Context,
+    /// What it owns.
+    payload: Held<P>,
+    /// Its file, until it is in the table.
+    fd: Option<SharedFd>,
+    /// Where in the file, in bytes.
+    offset: u64,
+    /// How urgent it is.
+    priority: Option<IoPriority>,
+    /// How long it may take.
+    timeout: Option<Duration>,
+    /// When its time is up, once that is scheduled.
+    deadline: Option<Instant>,
+    /// How far it has come.
+    phase: Phase,
+}
+
+/// How far an operation's future has come.
+#[derive(Debug)]
+enum Phase {
+    /// Not started.
+    Lazy,
+    /// In a batch that may not have been submitted.
+    Staged(Key),
+    /// In flight, and its future may look again instead of parking.
+    Looking(Key, Option<Instant>),
+    /// In flight, and whoever completes it wakes its future.
+    Parked(Key),
+    /// Ended before it was polled.
+    Ended(End),
+    /// The result was given.
+    Taken,
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The bytes transferred, or the error.
+    pub(crate) result: io::Result<usize>,
+    /// Whether that is because it was cancelled.
+    pub(crate) cancelled: bool,
+}
+
+impl<P: Payload> Unpin for Operation<P> {}
+
+impl<P: Payload> Operation<P> {
+    /// An operation that has not started.
+    pub(crate) fn new(ctx: &Context, payload: P, fd: &SharedFd, offset: u64) -> Self {
+        Self {
+            ctx: ctx.clone(),
+            payload: Held::new(payload),
+            fd: Some(fd.clone()),
+            offset,
+            priority: None,
+            timeout: None,
+            deadline: None,
+            phase: Phase::Lazy,
+        }
+    }
+
+    /// Starts the operation now; it is awaited later. Where there is no room it starts, in its turn, once there is.
+    pub fn submit(mut self) -> Self {
+        match self.phase {
+            Phase::Lazy => match self.begin(None) {
+                Some(end) => self.phase = Phase::Ended(end),
+                None => self.arm_if_waiting(),
+            },
+            Phase::Staged(key) => {
+                self.release(key);
+                self.arm_if_waiting();
+            }
+            Phase::Looking(..) | Phase::Parked(_) | Phase::Ended(_) | Phase::Taken => {}
+        }
+        self
+    }
+
+    /// Asks for the operation to end early, and tells which it did: see [`Outcome`](crate::Outcome).
+    pub fn cancel(self) -> Cancel<P> {
+        Cancel::new(self)
+    }
+
+    /// Ends the operation with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) if it takes longer, from the time when it is
+    /// first polled or submitted.
+    ///
+    /// It is then cancelled; where its caller's buffer is to come back, the result comes once the kernel has let go of the
+    /// buffer, which a transfer that has begun on a disk delays. If it ends meanwhile, that is its result.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the operation fail with
+    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
+    pub fn priority(mut self, priority: IoPriority) -> Self {
+        self.priority = Some(priority);
+        if let Phase::Staged(key) = self.phase {
+            self.ctx.shared().table.set_priority(key, priority);
+        }
+        self
+    }
+
+    /// Enters the operation in the table as part of a batch.
+    pub(crate) fn stage(&mut self) -> Option<Key> {
+        match self.enter(None) {
+            Ok(key) => {
+                self.phase = Phase::Staged(key);
+                Some(key)
+            }
+            Err(error) => {
+                self.fail(error);
+                None
+            }
+        }
+    }
+
+    /// Ends it with an error before it has started.
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.phase = Phase::Ended(End { result: Err(error), cancelled: false });
+    }
+
+    /// Describes the operation, and checks what can be checked beforehand.
+    fn describe(&mut self) -> io::Result<(Op, SharedFd)> {
+        self.ctx.shared().check_usable()?;
+        if let Some(level) = self.priority.map(IoPriority::level).filter(|level| *level > 7) {
+            return Err(error::bad_priority(level));
+        }
+        let (Some(payload), Some(fd)) = (self.payload.get_mut(), self.fd.take()) else {
+            return Err(error::polled_again());
+        };
+        let op = payload.op(self.offset)?;
+        error::check_offset(&op, &fd)?;
+        Ok((op, fd))
+    }
+
+    /// Enters the operation in the table, without trying to finish it at once.
+    fn enter(&mut self, waker: Option<&Waker>) -> io::Result<Key> {
+        let (op, fd) = self.describe()?;
+        self.ctx.shared().stage(op, fd, self.priority, waker.cloned())
+    }
+
+    /// Starts the operation. Gives its end if that is now.
+    fn begin(&mut self, waker: Option<&Waker>) -> Option<End> {
+        let entered = self.describe().and_then(|(op, fd)| {
+            if let Some(result) = self.ctx.carrier().attempt(Attempt::new(&op, &fd)).0 {
+                let moved = result.as_ref().map_or(0, |bytes| *bytes);
+                self.ctx.shared().stats.inline(op.is_read(), moved);
+                return result.map(Err).map_err(|error| error::explain(error, !op.is_sync(), &fd));
+            }
+            self.ctx.shared().stage(op, fd, self.priority, waker.cloned()).map(Ok)
+        });
+        match entered {
+            Ok(Ok(key)) => {
+                self.release(key);
+                None
+            }
+            Ok(Err(bytes)) => Some(End { result: Ok(bytes), cancelled: false }),
+            Err(error) => Some(End { result: Err(error), cancelled: false }),
+        }
+    }
+
+    /// Lets the operation run, or wait its turn.
+    fn release(&mut self, key: Key) {
+        let shared = self.ctx.shared();
+        if let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
+            match shared.schedule(deadline, key) {
+                Ok(()) => self.deadline = Some(deadline),
+                // There is no thread to watch the time: the operation's time counts as up.
+                Err(_) => shared.expire(key),
+            }
+        }
+        shared.release(self.ctx.carrier(), key);
+        self.ctx.carrier().flush();
+        self.phase = Phase::Looking(key, shared.patience.deadline());
+    }
+
+    /// What waits for room must be started by whoever makes room, although nobody may poll meanwhile.
+    fn arm_if_waiting(&self) {
+        if self.ctx.shared().table.waiting() != 0 {
+            self.ctx.carrier().arm();
+        }
+    }
+
+    /// Looks for the end of the operation; starts it first.
+    pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Taken) {
+                Phase::Ended(end) => return Poll::Ready(end),
+                Phase::Taken => return Poll::Ready(End { result: Err(error::polled_again()), cancelled: false }),
+                Phase::Lazy => {
+                    if let Some(end) = self.begin(Some(cx.waker())) {
+                        return Poll::Ready(end);
+                    }
+                }
+                phase @ (Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
+                    self.phase = phase;
+                    if self.ctx.shared().is_inherited() {
+                        self.phase = Phase::Taken;
+                        return Poll::Ready(End { result: Err(error::inherited()), cancelled: false });
+                    }
+                    if matches!(self.phase, Phase::Staged(_)) {
+                        self.release(key);
+                    }
+                    return self.look(key, cx);
+                }
+            }
+        }
+    }
+
+    /// Looks for the end of an operation in flight.
+    fn look(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<End> {
+        let looking = matches!(self.phase, Phase::Looking(..));
+        if looking {
+            self.ctx.carrier().harvest();
+        }
+        match self.ctx.shared().table.look(key, Some(cx.waker())) {
+            Look::Done { completion, expired, fd, transfers } => {
+                if looking {
+                    self.ctx.shared().patience.paid_off();
+                }
+                self.phase = Phase::Taken;
+                let End { result, cancelled } = self.settle(key, completion, expired);
+                Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
+            }
+            Look::Pending { .. } => {
+                if let Phase::Looking(_, until) = self.phase {
+                    self.wait(key, until, cx);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Looks again in a moment, or parks.
+    fn wait(&mut self, key: Key, until: Option<Instant>, cx: &mut TaskContext<'_>) {
+        if let Some(until) = until {
+            if Instant::now() < until {
+                cx.waker().wake_by_ref();
+                return;
+            }
+            self.ctx.shared().patience.wasted();
+        }
+        self.phase = Phase::Parked(key);
+        self.ctx.carrier().arm();
+    }
+
+    /// Makes the caller's result of a completion.
+    fn settle(&mut self, key: Key, completion: Completion, expired: bool) -> End {
+        if let Some(deadline) = self.deadline.take() {
+            self.ctx.shared().unschedule(deadline, key);
+        }
+        match completion {
+            Completion::Done(result) => End { result, cancelled: false },
+            Completion::Cancelled if expired => End { result: Err(error::timed_out()), cancelled: true },
+            Completion::Cancelled => End { result: Err(error::cancelled()), cancelled: true },
+        }
+    }
+
+    /// Whether its time is up and its result need not wait for the kernel.
+    fn poll_expired(&self) -> Option<P::Output> {
+        let (Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
+            return None;
+        };
+        self.deadline?;
+        match self.ctx.shared().table.look(key, None) {
+            Look::Pending { expired: true } => P::timed_out(),
+            Look::Pending { expired: false } | Look::Done { .. } => None,
+        }
+    }
+
+    /// Asks the backend to end it early. Gives its end where it has not started.
+    pub(crate) fn ask_cancel(&mut self) -> Option<End> {
+        match self.phase {
+            Phase::Lazy => {
+                self.phase = Phase::Taken;
+                Some(End { result: Err(error::cancelled()), cancelled: true })
+            }
+            Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => {
+                if !self.ctx.shared().is_inherited() {
+                    self.ctx.shared().cancel(key);
+                }
+                None
+            }
+            Phase::Ended(_) | Phase::Taken => None,
+        }
+    }
+
+    /// The payload, once the operation has ended.
+    pub(crate) fn take_payload(&mut self) -> Option<P> {
+        debug_assert!(matches!(self.phase, Phase::Taken), "the memory of an operation in flight is not its future's");
+        self.payload.take()
+    }
+}
+
+impl<P: Payload> Future for Operation<P> {
+    type Output = P::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<P::Output> {
+        let this = self.get_mut();
+        let Poll::Ready(end) = this.poll_end(cx) else {
+            if let Some(output) = this.poll_expired() {
+                this.leave();
+                return Poll::Ready(output);
+            }
+            return Poll::Pending;
+        };
+        match this.take_payload() {
+            // SAFETY: the operation has ended with this result, as the table said; or it never ran, and this is an error.
+            Some(payload) => Poll::Ready(unsafe { payload.finish(end.result) }),
+            None => panic!("an operation was polled after it had given its result"),
+        }
+    }
+}
+
+impl<P: Payload> Operation<P> {
+    /// Gives the operation up: the table keeps its memory until the backend is done.
+    fn leave(&mut self) {
+        let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
+            Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
+            Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
+        };
+        let shared = self.ctx.shared();
+        if shared.is_inherited() {
+            std::mem::forget(self.payload.transfer());
+            return;
+        }
+        if let Some(deadline) = self.deadline.take() {
+            shared.unschedule(deadline, key);
+        }
+        match shared.table.detach(key) {
+            Ok(Some(completion)) => Box::new(Abandoned(self.payload.transfer())).discard(completion),
+            Ok(None) => {}
+            Err(()) => match shared.table.abandon(key, Box::new(Abandoned(self.payload.transfer()))) {
+                Ok(true) => {
+                    shared.cancel(key);
+                    self.ctx.carrier().arm();
+                }
+                Ok(false) => self.ctx.carrier().arm(),
+                Err((orphan, completion)) => orphan.discard(completion),
+            },
+        }
+    }
+}
+
+impl<P: Payload> Drop for Operation<P> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,320 @@
+//! What each kind of operation owns while it is in flight, and what its caller gets in the end.
+
+use crate::buf::{Held, IoBuf, IoBufMut};
+use crate::completer::Completion;
+use crate::op::{MAX_BUFFERS, Op, Region, Regions};
+use crate::{BufResult, error};
+use std::io;
+
+mod sealed {
+    //! Keeps the trait ours.
+    /// Only this crate implements it.
+    pub trait Sealed {}
+}
+
+pub(crate) use sealed::Sealed;
+
+/// What an operation owns, and what becomes of it.
+///
+/// Sealed: the operations are those of [`Context`](crate::Context).
+pub trait Payload: Sealed + Send + 'static {
+    /// What awaiting the operation gives.
+    type Output;
+    /// The buffer that a cancelled operation gives back.
+    type Buffer;
+
+    /// Describes the operation at an offset. Its memory stays where it is until the payload is dropped.
+    #[doc(hidden)]
+    fn op(&mut self, offset: u64) -> io::Result<Op>;
+
+    /// The caller's result.
+    ///
+    /// # Safety
+    /// The operation of [`op`](Self::op) has ended with this result, or never started and this is an error.
+    #[doc(hidden)]
+    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output;
+
+    /// The caller's result, taken apart.
+    ///
+    /// # Safety
+    /// As for [`finish`](Self::finish).
+    #[doc(hidden)]
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer>;
+
+    /// The result at the moment when the time is up though the kernel is not done; `None` where the caller's buffer is
+    /// to come back, which has to wait.
+    #[doc(hidden)]
+    fn timed_out() -> Option<Self::Output>;
+}
+
+/// What a dropped future leaves behind until the kernel is done.
+pub(crate) trait Orphan: Send + std::fmt::Debug {
+    /// The operation has ended, and nobody wants its result.
+    fn discard(self: Box<Self>, completion: Completion);
+}
+
+/// The payload of a dropped future.
+pub(crate) struct Abandoned<P>(pub(crate) Held<P>);
+
+impl<P> std::fmt::Debug for Abandoned<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Abandoned")
+    }
+}
+
+impl<P: Payload> Orphan for Abandoned<P> {
+    fn discard(mut self: Box<Self>, completion: Completion) {
+        let result = match completion {
+            Completion::Done(result) => result,
+            Completion::Cancelled => Err(error::cancelled()),
+        };
+        if let Some(payload) = self.0.take() {
+            // SAFETY: the table gives this back only once the backend has delivered the operation, with its result.
+            drop(unsafe { payload.finish(result) });
+        }
+    }
+}
+
+/// Reads into a vector of our own.
+#[derive(Debug)]
+pub struct Read {
+    /// The vector; it is allocated when the operation starts.
+    buf: Vec<u8>,
+    /// How many bytes at most.
+    len: usize,
+}
+
+impl Read {
+    /// Reads at most `len` bytes.
+    pub(crate) fn new(len: usize) -> Self {
+        Self { buf: Vec::new(), len }
+    }
+}
+
+impl Sealed for Read {}
+
+impl Payload for Read {
+    type Output = io::Result<Vec<u8>>;
+    type Buffer = Vec<u8>;
+
+    fn op(&mut self, offset: u64) -> io::Result<Op> {
+        let len = self.len.min(crate::MAX_TRANSFER);
+        self.buf.try_reserve_exact(len).map_err(|_| error::no_memory(len))?;
+        Ok(Op::Read { region: Region::new(self.buf.as_mut_ptr(), len), offset })
+    }
+
+    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
+        // SAFETY: the caller's promise.
+        let (result, buf) = unsafe { self.finish_parts(result) };
+        result.map(|_| buf)
+    }
+
+    unsafe fn finish_parts(mut self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer> {
+        if let Ok(bytes) = result {
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            unsafe { self.buf.set_len(bytes) }
+        }
+        (result, self.buf)
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        Some(Err(error::timed_out()))
+    }
+}
+
+/// Reads into its caller's buffer.
+#[derive(Debug)]
+pub struct ReadInto<B>(pub(crate) B);
+
+impl<B> Sealed for ReadInto<B> {}
+
+impl<B: IoBufMut> Payload for ReadInto<B> {
+    type Output = BufResult<usize, B>;
+    type Buffer = B;
+
+    fn op(&mut self, offset: u64) -> io::Result<Op> {
+        let region = Region::new(self.0.stable_mut_ptr(), self.0.bytes_total());
+        Ok(Op::Read { region, offset })
+    }
+
+    unsafe fn finish(mut self, result: io::Result<usize>) -> Self::Output {
+        if let Ok(bytes) = result {
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            unsafe { self.0.set_init(bytes) }
+        }
+        (result, self.0)
+    }
+
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, B> {
+        // SAFETY: the caller's promise.
+        unsafe { self.finish(result) }
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Writes its caller's buffer.
+#[derive(Debug)]
+pub struct Write<B>(pub(crate) B);
+
+impl<B> Sealed for Write<B> {}
+
+impl<B: IoBuf> Payload for Write<B> {
+    type Output = BufResult<usize, B>;
+    type Buffer = B;
+
+    fn op(&mut self, offset: u64) -> io::Result<Op> {
+        let region = Region::new(self.0.stable_ptr().cast_mut(), self.0.bytes_init());
+        Ok(Op::Write { region, offset })
+    }
+
+    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
+        (result, self.0)
+    }
+
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, B> {
+        (result, self.0)
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Buffers, and the array that names them to the kernel.
+#[derive(Debug)]
+struct Vectored<B> {
+    /// The buffers.
+    bufs: Vec<B>,
+    /// Their memory; made when the operation starts.
+    regions: Box<[Region]>,
+}
+
+impl<B> Vectored<B> {
+    /// Owns buffers.
+    fn new(bufs: Vec<B>) -> Self {
+        Self { bufs, regions: Box::default() }
+    }
+
+    /// Names the memory of each buffer.
+    fn name(&mut self, region: impl FnMut(&mut B) -> Region) -> io::Result<Regions> {
+        if self.bufs.len() > MAX_BUFFERS {
+            return Err(error::too_many_buffers(self.bufs.len()));
+        }
+        self.regions = self.bufs.iter_mut().map(region).collect();
+        // SAFETY: the boxed array stays where it is until the payload is dropped, which is after the operation's end.
+        Ok(unsafe { Regions::new(&self.regions) })
+    }
+}
+
+/// Reads into its caller's buffers in turn.
+#[derive(Debug)]
+pub struct Readv<B>(Vectored<B>);
+
+impl<B: IoBufMut> Readv<B> {
+    /// Reads into these.
+    pub(crate) fn new(bufs: Vec<B>) -> Self {
+        Self(Vectored::new(bufs))
+    }
+}
+
+impl<B> Sealed for Readv<B> {}
+
+impl<B: IoBufMut> Payload for Readv<B> {
+    type Output = BufResult<usize, Vec<B>>;
+    type Buffer = Vec<B>;
+
+    fn op(&mut self, offset: u64) -> io::Result<Op> {
+        let regions = self.0.name(|buf| Region::new(buf.stable_mut_ptr(), buf.bytes_total()))?;
+        Ok(Op::Readv { regions, offset })
+    }
+
+    unsafe fn finish(mut self, result: io::Result<usize>) -> Self::Output {
+        if let Ok(bytes) = result {
+            let mut rest = bytes;
+            for (buf, region) in self.0.bufs.iter_mut().zip(&self.0.regions) {
+                let filled = rest.min(region.len());
+                // SAFETY: the operation ended with this result, and the regions are filled in turn.
+                unsafe { buf.set_init(filled) }
+                rest -= filled;
+            }
+        }
+        (result, self.0.bufs)
+    }
+
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Vec<B>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.finish(result) }
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Writes its caller's buffers in turn.
+#[derive(Debug)]
+pub struct Writev<B>(Vectored<B>);
+
+impl<B: IoBuf> Writev<B> {
+    /// Writes these.
+    pub(crate) fn new(bufs: Vec<B>) -> Self {
+        Self(Vectored::new(bufs))
+    }
+}
+
+impl<B> Sealed for Writev<B> {}
+
+impl<B: IoBuf> Payload for Writev<B> {
+    type Output = BufResult<usize, Vec<B>>;
+    type Buffer = Vec<B>;
+
+    fn op(&mut self, offset: u64) -> io::Result<Op> {
+        let regions = self.0.name(|buf| Region::new(buf.stable_ptr().cast_mut(), buf.bytes_init()))?;
+        Ok(Op::Writev { regions, offset })
+    }
+
+    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
+        (result, self.0.bufs)
+    }
+
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Vec<B>> {
+        (result, self.0.bufs)
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Brings a file to the disk; it owns no memory.
+#[derive(Debug)]
+pub struct Fsync {
+    /// Whether the data alone will do.
+    pub(crate) data_only: bool,
+}
+
+impl Sealed for Fsync {}
+
+impl Payload for Fsync {
+    type Output = io::Result<()>;
+    type Buffer = ();
+
+    fn op(&mut self, _offset: u64) -> io::Result<Op> {
+        Ok(if self.data_only { Op::Fdatasync } else { Op::Fsync })
+    }
+
+    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
+        result.map(drop)
+    }
+
+    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, ()> {
+        (result, ())
+    }
+
+    fn timed_out() -> Option<Self::Output> {
+        Some(Err(error::timed_out()))
+    }
+}

@@ -1,0 +1,201 @@
+//! What a context, its futures and its backend share.
+
+use crate::backend::Backend;
+use crate::completer::Completion;
+use crate::key::Key;
+use crate::op::{IoPriority, Op};
+use crate::platform::Process;
+use crate::request::{Finished, Request};
+use crate::stats::Counters;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::table::{CancelStep, Released, Table};
+use crate::timer::Timer;
+use crate::wait::Patience;
+use crate::{SharedFd, error};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+use std::time::Instant;
+
+/// What a context, its futures and its backend share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The operations.
+    pub(crate) table: Table,
+    /// The counters.
+    pub(crate) stats: Counters,
+    /// How long futures wait before they park.
+    pub(crate) patience: Patience,
+    /// Whether new operations are refused: what the table says, to be read without its lock.
+    closed: AtomicBool,
+    /// The process that made it.
+    process: Process,
+    /// The deadlines.
+    timer: Timer,
+    /// Who carries out; set once it is open. Weak, because the backend owns us.
+    backend: OnceLock<Weak<dyn Backend>>,
+}
+
+impl Shared {
+    /// Makes it for a backend that is about to be opened.
+    pub(crate) fn new(max_requests: usize) -> Arc<Self> {
+        Arc::new(Self {
+            table: Table::new(max_requests),
+            stats: Counters::new(),
+            patience: Patience::new(),
+            closed: AtomicBool::new(false),
+            process: Process::current(),
+            timer: Timer::new(),
+            backend: OnceLock::new(),
+        })
+    }
+
+    /// Says who carries out, and how much at a time.
+    pub(crate) fn attach(&self, backend: Weak<dyn Backend>, max_requests: usize) {
+        self.table.set_limit(max_requests);
+        let first = self.backend.set(backend);
+        debug_assert!(first.is_ok(), "a context has one backend");
+    }
+
+    /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have been held at the fork.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process.is_left()
+    }
+
+    /// Refuses to work in a child process, or after a close.
+    pub(crate) fn check_usable(&self) -> io::Result<()> {
+        if self.is_inherited() {
+            return Err(error::inherited());
+        }
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(error::closed());
+        }
+        Ok(())
+    }
+
+    /// Refuses new operations from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.table.close();
+    }
+
+    /// Enters an operation without starting it.
+    pub(crate) fn stage(
+        &self,
+        op: Op,
+        fd: SharedFd,
+        priority: Option<IoPriority>,
+        waker: Option<Waker>,
+    ) -> io::Result<Key> {
+        self.table.stage(op, fd, priority, waker).ok_or_else(error::closed)
+    }
+
+    /// Starts a staged operation, or lets it wait its turn. Says whether it had to wait. The caller flushes.
+    pub(crate) fn release(&self, backend: &dyn Backend, key: Key) -> bool {
+        match self.table.release(key) {
+            Released::Run(request) => {
+                self.stats.submitted();
+                if let Err(finished) = backend.submit(request) {
+                    self.complete(finished.key, finished.completion);
+                }
+                false
+            }
+            Released::Wait => {
+                self.stats.submitted();
+                self.stats.waited();
+                true
+            }
+            Released::Not => false,
+        }
+    }
+
+    /// An operation has ended: hands its room on, counts, and wakes, all without a lock.
+    pub(crate) fn complete(&self, key: Key, completion: Completion) {
+        let mut ended = Some((key, completion));
+        while let Some((key, completion)) = ended.take() {
+            let effects = self.table.complete(key, completion);
+            if let Some(what) = effects.ended {
+                self.stats.ended(what);
+            }
+            if let Some(Finished { key, completion }) = effects.next.and_then(|request| self.submit_waiting(request)) {
+                ended = Some((key, completion));
+            }
+            if let Some(waker) = effects.waker {
+                wake(waker);
+            }
+            if let Some((orphan, completion, fd)) = effects.orphan {
+                guarded(|| {
+                    orphan.discard(completion);
+                    drop(fd);
+                });
+            }
+        }
+    }
+
+    /// Submits an operation that has waited. Gives it back if it has ended already.
+    fn submit_waiting(&self, request: Request) -> Option<Finished> {
+        match self.backend.get().and_then(Weak::upgrade) {
+            Some(backend) => backend.submit(request).err(),
+            None => Some(request.cancelled()),
+        }
+    }
+
+    /// Asks for an operation to end.
+    pub(crate) fn cancel(&self, key: Key) {
+        self.apply(key, self.table.cancel(key, false));
+    }
+
+    /// An operation's time is up.
+    pub(crate) fn expire(&self, key: Key) {
+        if !self.is_inherited() {
+            self.apply(key, self.table.cancel(key, true));
+        }
+    }
+
+    /// Does what a cancel brought about.
+    fn apply(&self, key: Key, step: CancelStep) {
+        let waker = match step {
+            CancelStep::Nothing => None,
+            CancelStep::Ended(waker) => {
+                self.stats.cancelled();
+                waker
+            }
+            CancelStep::AskBackend(waker) => {
+                if let Some(backend) = self.backend.get().and_then(Weak::upgrade) {
+                    backend.cancel(key);
+                    backend.flush();
+                }
+                waker
+            }
+        };
+        if let Some(waker) = waker {
+            wake(waker);
+        }
+    }
+
+    /// Lets an operation expire at a deadline.
+    pub(crate) fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) -> io::Result<()> {
+        self.timer.schedule(deadline, key, self)
+    }
+
+    /// A deadline no longer matters.
+    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
+        self.timer.unschedule(deadline, key);
+    }
+
+    /// Ends what runs on behalf of the context itself.
+    pub(crate) fn stop(&self) {
+        self.timer.stop();
+    }
+}
+
+/// Wakes a task; a waker that panics stops nobody else.
+pub(crate) fn wake(waker: Waker) {
+    guarded(|| waker.wake());
+}
+
+/// Runs somebody else's code; its panic has been reported by the panic hook and goes no further.
+fn guarded(code: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(code)));
+}

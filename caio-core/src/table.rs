@@ -1,0 +1,471 @@
+//! The operations in flight: who waits for room, who runs, who has ended, and whom to wake.
+
+use crate::completer::Completion;
+use crate::key::Key;
+use crate::op::{IoPriority, Op};
+use crate::request::Request;
+use crate::sync::{Mutex, lock};
+use crate::{SharedFd, payload::Orphan};
+use event_listener::{Event, EventListener};
+use slab::Slab;
+use std::collections::VecDeque;
+use std::task::Waker;
+
+/// How many stale entries the queue may hold before it is swept.
+const STALE_ENTRIES: usize = 64;
+
+/// All operations of one context.
+///
+/// At most `limit` of them run; the others wait in the order in which they came. An entry stays until its future has
+/// taken the result; room is given back as soon as the operation has ended.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// What the lock guards. No user code runs, nothing wakes and nothing blocks under it.
+    state: Mutex<State>,
+    /// Notified when nothing runs and nothing waits.
+    drained: Event,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+struct State {
+    /// The entries by place.
+    slots: Slab<Slot>,
+    /// The generation of the next entry.
+    generation: u32,
+    /// How many operations the backend has out.
+    running: usize,
+    /// How many operations wait for room.
+    waiting: usize,
+    /// Those that wait, first come first; entries whose operation has gone are stale.
+    queue: VecDeque<Key>,
+    /// How many operations may run.
+    limit: usize,
+    /// Whether new operations are refused.
+    closed: bool,
+}
+
+/// One operation.
+#[derive(Debug)]
+struct Slot {
+    /// Which use of the place this is.
+    generation: u32,
+    /// What is asked for.
+    op: Op,
+    /// Keeps the file open.
+    fd: SharedFd,
+    /// How urgent it is.
+    priority: Option<IoPriority>,
+    /// How far it has come.
+    stage: Stage,
+    /// Whom to wake.
+    waker: Option<Waker>,
+    /// What its future left behind when it was dropped: the memory.
+    orphan: Option<Box<dyn Orphan>>,
+    /// Whether somebody asked for it to be cancelled.
+    cancel_asked: bool,
+    /// Whether its time is up.
+    expired: bool,
+}
+
+/// How far an operation has come.
+#[derive(Debug)]
+enum Stage {
+    /// In a batch that has not been submitted.
+    Staged,
+    /// There is no room yet.
+    Waiting,
+    /// The backend has it.
+    Running,
+    /// It has ended.
+    Done(Completion),
+}
+
+/// What becomes of a staged operation.
+#[derive(Debug)]
+pub(crate) enum Released {
+    /// It is to be submitted.
+    Run(Request),
+    /// It waits for room.
+    Wait,
+    /// Nothing: it was released before, or has gone.
+    Not,
+}
+
+/// What a future finds when it looks.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// It has ended, and the entry is gone.
+    Done {
+        /// How it ended.
+        completion: Completion,
+        /// Whether its time was up.
+        expired: bool,
+        /// Its file, to be released without a lock.
+        fd: SharedFd,
+        /// Whether it was to transfer bytes.
+        transfers: bool,
+    },
+    /// Not yet.
+    Pending {
+        /// Whether its time is up.
+        expired: bool,
+    },
+}
+
+/// What to do for a cancel.
+#[derive(Debug)]
+pub(crate) enum CancelStep {
+    /// Nothing: it has ended, or the key is stale.
+    Nothing,
+    /// It had not started and has now ended; wake its future.
+    Ended(Option<Waker>),
+    /// The backend must be asked.
+    AskBackend(Option<Waker>),
+}
+
+/// What a completion brings about, to be done without the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Whom to wake.
+    pub(crate) waker: Option<Waker>,
+    /// The memory and the file that a dropped future left behind.
+    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
+    /// The operation that now has room.
+    pub(crate) next: Option<Request>,
+    /// What ended, for the counters; `None` if the key was stale.
+    pub(crate) ended: Option<Ended>,
+}
+
+/// What ended, for the counters.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    /// Whether it was a read.
+    pub(crate) read: bool,
+    /// Bytes transferred.
+    pub(crate) bytes: usize,
+    /// Whether it was cancelled.
+    pub(crate) cancelled: bool,
+}
+
+impl Table {
+    /// An empty table.
+    pub(crate) fn new(limit: usize) -> Self {
+        let state = State {
+            slots: Slab::new(),
+            generation: 0,
+            running: 0,
+            waiting: 0,
+            queue: VecDeque::new(),
+            limit,
+            closed: false,
+        };
+        Self { state: Mutex::new(state), drained: Event::new() }
+    }
+
+    /// Sets the bound, before the first operation.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        lock(&self.state).limit = limit;
+    }
+
+    /// Enters an operation that does not run yet. `None` if the table is closed.
+    pub(crate) fn stage(
+        &self,
+        op: Op,
+        fd: SharedFd,
+        priority: Option<IoPriority>,
+        waker: Option<Waker>,
+    ) -> Option<Key> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return None; // `fd` and `waker` are dropped after the guard: they are older
+        }
+        state.generation = state.generation.wrapping_add(1);
+        let generation = state.generation;
+        let slot = Slot {
+            generation,
+            op,
+            fd,
+            priority,
+            stage: Stage::Staged,
+            waker,
+            orphan: None,
+            cancel_asked: false,
+            expired: false,
+        };
+        let index = state.slots.insert(slot);
+        Some(Key::new(u32::try_from(index).unwrap_or(u32::MAX), generation))
+    }
+
+    /// Lets a staged operation run, or wait in its turn.
+    pub(crate) fn release(&self, key: Key) -> Released {
+        let mut state = lock(&self.state);
+        let room = state.running < state.limit && state.waiting == 0;
+        let Some(slot) = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
+            return Released::Not;
+        };
+        if room {
+            slot.stage = Stage::Running;
+            let request = slot.request(key);
+            state.running += 1;
+            return Released::Run(request);
+        }
+        slot.stage = Stage::Waiting;
+        state.waiting += 1;
+        state.queue.push_back(key);
+        Released::Wait
+    }
+
+    /// Says how urgent a staged operation is.
+    pub(crate) fn set_priority(&self, key: Key, priority: IoPriority) {
+        if let Some(slot) = lock(&self.state).slot(key) {
+            slot.priority = Some(priority);
+        }
+    }
+
+    /// Looks for the result, and leaves the waker if there is none yet. Cloning or dropping a waker is user code, and
+    /// is done without the lock.
+    pub(crate) fn look(&self, key: Key, waker: Option<&Waker>) -> Look {
+        let mut fresh = None;
+        loop {
+            let mut state = lock(&self.state);
+            let Some(slot) = state.slot(key) else {
+                return Look::Pending { expired: false };
+            };
+            if matches!(slot.stage, Stage::Done(_)) {
+                let slot = state.slots.remove(key.index());
+                drop(state);
+                let Slot { op, stage, fd, expired, .. } = slot;
+                let completion = match stage {
+                    Stage::Done(completion) => completion,
+                    Stage::Staged | Stage::Waiting | Stage::Running => Completion::Cancelled,
+                };
+                return Look::Done { completion, expired, fd, transfers: !op.is_sync() };
+            }
+            let expired = slot.expired;
+            let Some(waker) = waker else {
+                return Look::Pending { expired };
+            };
+            if slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                return Look::Pending { expired };
+            }
+            if fresh.is_some() {
+                let old = std::mem::replace(&mut slot.waker, fresh);
+                drop(state);
+                drop(old);
+                return Look::Pending { expired };
+            }
+            drop(state);
+            fresh = Some(waker.clone());
+        }
+    }
+
+    /// A future is dropped: takes the entry away if the backend does not have it. `false` if it does: then the memory
+    /// must be left with [`abandon`](Self::abandon).
+    pub(crate) fn detach(&self, key: Key) -> Result<Option<Completion>, ()> {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(key) else {
+            return Ok(None);
+        };
+        match slot.stage {
+            Stage::Running => return Err(()),
+            Stage::Staged | Stage::Done(_) => {}
+            Stage::Waiting => state.forget_waiting(),
+        }
+        let slot = state.slots.remove(key.index());
+        let drained = state.is_idle();
+        drop(state);
+        if drained {
+            self.drained.notify(usize::MAX);
+        }
+        match slot.stage {
+            Stage::Done(completion) => Ok(Some(completion)),
+            Stage::Staged | Stage::Waiting | Stage::Running => Ok(None),
+        }
+    }
+
+    /// Leaves the memory of a dropped future with the entry until the backend is done. Gives it back if that has
+    /// happened meanwhile. Says whether the operation only read, so that nobody will miss it.
+    pub(crate) fn abandon(&self, key: Key, orphan: Box<dyn Orphan>) -> Result<bool, (Box<dyn Orphan>, Completion)> {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(key) else {
+            drop(state);
+            return Err((orphan, Completion::Cancelled));
+        };
+        if matches!(slot.stage, Stage::Running) {
+            slot.orphan = Some(orphan);
+            let waker = slot.waker.take();
+            let read = slot.op.is_read();
+            drop(state);
+            drop(waker);
+            return Ok(read);
+        }
+        let slot = state.slots.remove(key.index());
+        drop(state);
+        match slot.stage {
+            Stage::Done(completion) => Err((orphan, completion)),
+            Stage::Staged | Stage::Waiting | Stage::Running => Err((orphan, Completion::Cancelled)),
+        }
+    }
+
+    /// Somebody wants the operation to end, or (`expired`) its time is up.
+    pub(crate) fn cancel(&self, key: Key, expired: bool) -> CancelStep {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(key) else {
+            return CancelStep::Nothing;
+        };
+        slot.expired |= expired;
+        slot.cancel_asked = true;
+        match slot.stage {
+            Stage::Done(_) => CancelStep::Nothing,
+            Stage::Running => {
+                let waker = if expired { slot.waker.take() } else { None };
+                CancelStep::AskBackend(waker)
+            }
+            Stage::Staged | Stage::Waiting => {
+                let waited = matches!(slot.stage, Stage::Waiting);
+                slot.stage = Stage::Done(Completion::Cancelled);
+                let waker = slot.waker.take();
+                if waited {
+                    state.forget_waiting();
+                }
+                let drained = state.is_idle();
+                drop(state);
+                if drained {
+                    self.drained.notify(usize::MAX);
+                }
+                CancelStep::Ended(waker)
+            }
+        }
+    }
+
+    /// The backend is done with an operation.
+    pub(crate) fn complete(&self, key: Key, completion: Completion) -> Effects {
+        let mut state = lock(&self.state);
+        let mut effects = Effects::default();
+        let Some(slot) = state.slot(key) else {
+            return effects;
+        };
+        if !matches!(slot.stage, Stage::Running) {
+            return effects;
+        }
+        effects.ended = Some(slot.ended(&completion));
+        effects.waker = slot.waker.take();
+        if let Some(orphan) = slot.orphan.take() {
+            let slot = state.slots.remove(key.index());
+            effects.orphan = Some((orphan, completion, slot.fd));
+        } else {
+            slot.stage = Stage::Done(completion);
+        }
+        state.running -= 1;
+        effects.next = state.next_waiting();
+        let drained = state.is_idle();
+        drop(state);
+        if drained {
+            self.drained.notify(usize::MAX);
+        }
+        effects
+    }
+
+    /// See [`Completer::is_cancel_asked`](crate::Completer::is_cancel_asked).
+    pub(crate) fn is_cancel_asked(&self, key: Key) -> bool {
+        lock(&self.state).slot(key).is_none_or(|slot| slot.cancel_asked)
+    }
+
+    /// A running operation's request once more.
+    pub(crate) fn again(&self, key: Key) -> Option<Request> {
+        let mut state = lock(&self.state);
+        let slot = state.slot(key)?;
+        matches!(slot.stage, Stage::Running).then(|| slot.request(key))
+    }
+
+    /// How many operations the backend has out.
+    pub(crate) fn running(&self) -> usize {
+        lock(&self.state).running
+    }
+
+    /// How many operations wait for room.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.state).waiting
+    }
+
+    /// The keys of the operations that the backend has out.
+    pub(crate) fn running_keys(&self) -> Vec<Key> {
+        let state = lock(&self.state);
+        let running = state.slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Running));
+        running.map(|(index, slot)| Key::new(u32::try_from(index).unwrap_or(u32::MAX), slot.generation)).collect()
+    }
+
+    /// Refuses new operations from now on.
+    pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+    }
+
+    /// A listener for the moment when nothing runs and nothing waits; `None` if that is now.
+    pub(crate) fn listen_drained(&self) -> Option<EventListener> {
+        if lock(&self.state).is_idle() {
+            return None;
+        }
+        let listener = self.drained.listen();
+        (!lock(&self.state).is_idle()).then_some(listener)
+    }
+}
+
+impl State {
+    /// The entry of a key that is not stale.
+    fn slot(&mut self, key: Key) -> Option<&mut Slot> {
+        self.slots.get_mut(key.index()).filter(|slot| Key::new(key.index() as u32, slot.generation) == key)
+    }
+
+    /// Whether nothing runs and nothing waits.
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.waiting == 0
+    }
+
+    /// An operation no longer waits; its entry in the queue becomes stale, and stale ones are swept before they pile up.
+    fn forget_waiting(&mut self) {
+        self.waiting -= 1;
+        if self.queue.len() > 2 * self.waiting + STALE_ENTRIES {
+            let slots = &self.slots;
+            self.queue.retain(|key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(*key)));
+        }
+    }
+
+    /// Gives room to the operation that has waited longest.
+    fn next_waiting(&mut self) -> Option<Request> {
+        while self.running < self.limit {
+            let key = self.queue.pop_front()?;
+            let Some(slot) = self.slot(key).filter(|slot| slot.is_waiting(key)) else {
+                continue;
+            };
+            slot.stage = Stage::Running;
+            let request = slot.request(key);
+            self.waiting -= 1;
+            self.running += 1;
+            return Some(request);
+        }
+        None
+    }
+}
+
+impl Slot {
+    /// Whether this is the key's operation, and it waits.
+    fn is_waiting(&self, key: Key) -> bool {
+        matches!(self.stage, Stage::Waiting) && key == Key::new(key.index() as u32, self.generation)
+    }
+
+    /// The token for a backend.
+    fn request(&self, key: Key) -> Request {
+        Request::new(key, self.op.duplicate(), self.fd.clone(), self.priority)
+    }
+
+    /// What ended, for the counters.
+    fn ended(&self, completion: &Completion) -> Ended {
+        let (bytes, cancelled) = match completion {
+            Completion::Done(Ok(bytes)) => (*bytes, false),
+            Completion::Done(Err(_)) => (0, false),
+            Completion::Cancelled => (0, true),
+        };
+        Ended { read: self.op.is_read(), bytes, cancelled }
+    }
+}

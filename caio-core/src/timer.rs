@@ -1,0 +1,124 @@
+//! The deadlines of operations: one thread, which is there only while some are set.
+
+use crate::key::Key;
+use crate::shared::Shared;
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the thread stays when no deadline is set.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The deadlines of one context.
+#[derive(Debug)]
+pub(crate) struct Timer(Arc<Clock>);
+
+/// What the context and the thread share.
+#[derive(Debug)]
+struct Clock {
+    /// The deadlines.
+    state: Mutex<State>,
+    /// Notified when the earliest deadline changes, or the thread is to end.
+    changed: Condvar,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+struct State {
+    /// The deadlines, earliest first.
+    deadlines: BTreeSet<(Instant, Key)>,
+    /// Whether the thread is there.
+    running: bool,
+    /// Whether the thread is to end.
+    stopped: bool,
+}
+
+impl Timer {
+    /// No deadlines, no thread.
+    pub(crate) fn new() -> Self {
+        let state = State { deadlines: BTreeSet::new(), running: false, stopped: false };
+        Self(Arc::new(Clock { state: Mutex::new(state), changed: Condvar::new() }))
+    }
+
+    /// Lets an operation expire at a deadline. Fails where the thread cannot be started.
+    pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.deadlines.insert((deadline, key));
+        let earliest = state.deadlines.first() == Some(&(deadline, key));
+        let start = !std::mem::replace(&mut state.running, true);
+        drop(state);
+        if start {
+            return self.start(deadline, key, shared);
+        }
+        if earliest {
+            self.0.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Starts the thread.
+    fn start(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> io::Result<()> {
+        let clock = Arc::clone(&self.0);
+        let weak = Arc::downgrade(shared);
+        let spawned = thread::Builder::new().name("caio-timer".into()).spawn(move || clock.run(&weak));
+        spawned.map(drop).inspect_err(|_| {
+            let mut state = self.0.lock();
+            state.running = false;
+            state.deadlines.remove(&(deadline, key));
+        })
+    }
+
+    /// A deadline no longer matters.
+    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
+        self.0.lock().deadlines.remove(&(deadline, key));
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        self.0.lock().stopped = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Clock {
+    /// Takes the lock; nothing can poison it.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread: waits for the earliest deadline, expires it, and ends after a while without any.
+    fn run(&self, shared: &Weak<Shared>) {
+        let mut state = self.lock();
+        while !state.stopped {
+            let next = state.deadlines.first().copied();
+            let now = Instant::now();
+            match next {
+                Some((deadline, key)) if deadline <= now => {
+                    state.deadlines.remove(&(deadline, key));
+                    drop(state);
+                    if let Some(shared) = shared.upgrade() {
+                        shared.expire(key);
+                    }
+                    state = self.lock();
+                }
+                Some((deadline, _)) => state = self.wait(state, deadline - now).0,
+                None => {
+                    let (after, timed_out) = self.wait(state, LINGER);
+                    state = after;
+                    if timed_out && state.deadlines.is_empty() {
+                        break;
+                    }
+                }
+            }
+        }
+        state.running = false;
+    }
+
+    /// Waits for a change, or for a time.
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, time: Duration) -> (MutexGuard<'a, State>, bool) {
+        let (state, result) = self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
+        (state, result.timed_out())
+    }
+}

@@ -1,0 +1,68 @@
+//! How long a future looks again before it parks.
+
+use crate::sync::atomic::{AtomicU32, Ordering};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The longest that a future looks again instead of parking.
+const BUDGET: Duration = Duration::from_micros(50);
+/// What a success adds to the score, and the score's ceiling divided by it.
+const GAIN: u32 = 4;
+/// The score's ceiling.
+const CEILING: u32 = 64;
+/// Out of how many operations one tries although trying has not paid off.
+const PROBE: u32 = 64;
+
+/// Whether looking again pays off, learnt from the operations before.
+///
+/// A park and a wake-up cost 20 microseconds and more, a look again costs one turn of the executor's queue, in which other
+/// tasks run. Where operations end within the budget, futures look again; where they do not, they park at once.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    /// How well it has paid off: grows with each operation that ended within the budget, shrinks with each that did not.
+    score: AtomicU32,
+    /// Operations since the last one that tried.
+    skipped: AtomicU32,
+}
+
+impl Patience {
+    /// Optimistic at first.
+    pub(crate) fn new() -> Self {
+        Self { score: AtomicU32::new(CEILING / 2), skipped: AtomicU32::new(0) }
+    }
+
+    /// Until when a future may look again; `None` to park at once.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if cfg!(loom) || !has_many_cores() {
+            return None;
+        }
+        if self.score.load(Ordering::Relaxed) == 0 {
+            let skipped = self.skipped.load(Ordering::Relaxed);
+            self.skipped.store(if skipped >= PROBE { 0 } else { skipped + 1 }, Ordering::Relaxed);
+            if skipped < PROBE {
+                return None;
+            }
+        }
+        Instant::now().checked_add(BUDGET)
+    }
+
+    /// An operation ended while its future looked again.
+    pub(crate) fn paid_off(&self) {
+        let score = self.score.load(Ordering::Relaxed);
+        if score < CEILING {
+            self.score.store(score + GAIN, Ordering::Relaxed);
+        }
+    }
+
+    /// An operation outlasted the budget.
+    pub(crate) fn wasted(&self) {
+        let score = self.score.load(Ordering::Relaxed);
+        self.score.store(score.saturating_sub(GAIN), Ordering::Relaxed);
+    }
+}
+
+/// Whether somebody else can make progress while we look again.
+fn has_many_cores() -> bool {
+    static MANY: OnceLock<bool> = OnceLock::new();
+    *MANY.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+}

@@ -1,0 +1,1 @@
+//! The portable thread pool backend of the caio asynchronous file I/O library.

@@ -1,0 +1,1 @@
+//! Asynchronous file I/O from any executor.
