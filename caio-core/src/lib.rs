@@ -27,6 +27,9 @@ mod payload;
 #[allow(unsafe_code)]
 mod request;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
 mod backend;
 mod batch;
 mod context;

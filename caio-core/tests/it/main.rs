@@ -1,0 +1,9 @@
+//! Tests of the core through its public API.
+
+#[cfg(target_os = "linux")]
+mod conformance;
+#[cfg(target_os = "linux")]
+mod simple;
+#[cfg(target_os = "linux")]
+#[path = "streams_linux.rs"]
+mod streams;
