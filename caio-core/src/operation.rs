@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::op::{IoPriority, Op};
 use crate::payload::{Abandoned, Orphan, Payload};
 use crate::request::Attempt;
-use crate::table::Look;
+use crate::table::{Detached, Look};
 use crate::{SharedFd, error};
 use std::future::Future;
 use std::io;
@@ -103,11 +103,11 @@ impl<P: Payload> Operation<P> {
                 Some(end) => self.phase = Phase::Ended(end),
                 None => self.arm_if_waiting(),
             },
-            Phase::Staged(key) => {
+            Phase::Staged(key) if !self.ctx.shared().is_inherited() => {
                 self.release(key);
                 self.arm_if_waiting();
             }
-            Phase::Looking(..) | Phase::Parked(_) | Phase::Ended(_) | Phase::Taken => {}
+            Phase::Staged(_) | Phase::Looking(..) | Phase::Parked(_) | Phase::Ended(_) | Phase::Taken => {}
         }
         self
     }
@@ -124,6 +124,9 @@ impl<P: Payload> Operation<P> {
     /// buffer, which a transfer that has begun on a disk delays. If it ends meanwhile, that is its result.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        if let Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
+            self.schedule(key);
+        }
         self
     }
 
@@ -131,8 +134,13 @@ impl<P: Payload> Operation<P> {
     /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
     pub fn priority(mut self, priority: IoPriority) -> Self {
         self.priority = Some(priority);
-        if let Phase::Staged(key) = self.phase {
-            self.ctx.shared().table.set_priority(key, priority);
+        let shared = self.ctx.shared();
+        if let (Phase::Staged(key), false) = (&self.phase, shared.is_inherited()) {
+            match check_priority(priority) {
+                Ok(()) => shared.table.set_priority(*key, priority),
+                Err(error) if shared.table.unstage(*key) => self.fail(error),
+                Err(_) => {}
+            }
         }
         self
     }
@@ -159,9 +167,7 @@ impl<P: Payload> Operation<P> {
     /// Describes the operation, and checks what can be checked beforehand.
     fn describe(&mut self) -> io::Result<(Op, SharedFd)> {
         self.ctx.shared().check_usable()?;
-        if let Some(level) = self.priority.map(IoPriority::level).filter(|level| *level > 7) {
-            return Err(error::bad_priority(level));
-        }
+        self.priority.map_or(Ok(()), check_priority)?;
         let (Some(payload), Some(fd)) = (self.payload.get_mut(), self.fd.take()) else {
             return Err(error::polled_again());
         };
@@ -196,16 +202,25 @@ impl<P: Payload> Operation<P> {
         }
     }
 
+    /// Lets the operation expire when its time is up, which begins now.
+    fn schedule(&mut self, key: Key) {
+        let shared = self.ctx.shared();
+        let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) else {
+            return;
+        };
+        if shared.is_inherited() {
+            return;
+        }
+        if let Some(before) = self.deadline.replace(deadline) {
+            shared.unschedule(before, key);
+        }
+        shared.schedule(deadline, key);
+    }
+
     /// Lets the operation run, or wait its turn.
     fn release(&mut self, key: Key) {
+        self.schedule(key);
         let shared = self.ctx.shared();
-        if let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) {
-            match shared.schedule(deadline, key) {
-                Ok(()) => self.deadline = Some(deadline),
-                // There is no thread to watch the time: the operation's time counts as up.
-                Err(_) => shared.expire(key),
-            }
-        }
         shared.release(self.ctx.carrier(), key);
         self.ctx.carrier().flush();
         self.phase = Phase::Looking(key, shared.patience.deadline());
@@ -365,9 +380,10 @@ impl<P: Payload> Operation<P> {
             shared.unschedule(deadline, key);
         }
         match shared.table.detach(key) {
-            Ok(Some(completion)) => Box::new(Abandoned(self.payload.transfer())).discard(completion),
-            Ok(None) => {}
-            Err(()) => match shared.table.abandon(key, Box::new(Abandoned(self.payload.transfer()))) {
+            Detached::Ended(completion) => Box::new(Abandoned(self.payload.transfer())).discard(completion),
+            Detached::Unstarted => {}
+            Detached::Waited => shared.stats.cancelled(),
+            Detached::Running => match shared.table.abandon(key, Box::new(Abandoned(self.payload.transfer()))) {
                 Ok(true) => {
                     shared.cancel(key);
                     self.ctx.carrier().arm();
@@ -383,4 +399,9 @@ impl<P: Payload> Drop for Operation<P> {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Refuses a level that no class has.
+fn check_priority(priority: IoPriority) -> io::Result<()> {
+    if priority.level() > 7 { Err(error::bad_priority(priority.level())) } else { Ok(()) }
 }

@@ -106,6 +106,10 @@ impl Shared {
                 self.stats.waited();
                 true
             }
+            Released::Refused(waker) => {
+                waker.into_iter().for_each(wake);
+                false
+            }
             Released::Not => false,
         }
     }
@@ -157,8 +161,10 @@ impl Shared {
     fn apply(&self, key: Key, step: CancelStep) {
         let waker = match step {
             CancelStep::Nothing => None,
-            CancelStep::Ended(waker) => {
-                self.stats.cancelled();
+            CancelStep::Ended { waker, waited } => {
+                if waited {
+                    self.stats.cancelled();
+                }
                 waker
             }
             CancelStep::AskBackend(waker) => {
@@ -174,9 +180,11 @@ impl Shared {
         }
     }
 
-    /// Lets an operation expire at a deadline.
-    pub(crate) fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) -> io::Result<()> {
-        self.timer.schedule(deadline, key, self)
+    /// Lets an operation expire at a deadline. Where there can be no thread to watch the time, it counts as up.
+    pub(crate) fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) {
+        for key in self.timer.schedule(deadline, key, self) {
+            self.expire(key);
+        }
     }
 
     /// A deadline no longer matters.

@@ -3,9 +3,10 @@
 use crate::completer::Completion;
 use crate::key::Key;
 use crate::op::{IoPriority, Op};
+use crate::payload::Orphan;
 use crate::request::Request;
 use crate::sync::{Mutex, lock};
-use crate::{SharedFd, payload::Orphan};
+use crate::{SharedFd, error};
 use event_listener::{Event, EventListener};
 use slab::Slab;
 use std::collections::VecDeque;
@@ -88,8 +89,23 @@ pub(crate) enum Released {
     Run(Request),
     /// It waits for room.
     Wait,
+    /// It has ended, because the table was closed; wake its future.
+    Refused(Option<Waker>),
     /// Nothing: it was released before, or has gone.
     Not,
+}
+
+/// What a dropped future leaves.
+#[derive(Debug)]
+pub(crate) enum Detached {
+    /// Nothing: it had not started.
+    Unstarted,
+    /// Nothing: it waited for room.
+    Waited,
+    /// The result that nobody took.
+    Ended(Completion),
+    /// Its memory, which the backend uses: it must be left with [`Table::abandon`].
+    Running,
 }
 
 /// What a future finds when it looks.
@@ -118,8 +134,13 @@ pub(crate) enum Look {
 pub(crate) enum CancelStep {
     /// Nothing: it has ended, or the key is stale.
     Nothing,
-    /// It had not started and has now ended; wake its future.
-    Ended(Option<Waker>),
+    /// It had not started, and has now ended.
+    Ended {
+        /// Wake its future.
+        waker: Option<Waker>,
+        /// Whether it waited for room.
+        waited: bool,
+    },
     /// The backend must be asked.
     AskBackend(Option<Waker>),
 }
@@ -201,9 +222,14 @@ impl Table {
     pub(crate) fn release(&self, key: Key) -> Released {
         let mut state = lock(&self.state);
         let room = state.running < state.limit && state.waiting == 0;
+        let closed = state.closed;
         let Some(slot) = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
             return Released::Not;
         };
+        if closed {
+            slot.stage = Stage::Done(Completion::Done(Err(error::closed())));
+            return Released::Refused(slot.waker.take());
+        }
         if room {
             slot.stage = Stage::Running;
             let request = slot.request(key);
@@ -218,7 +244,7 @@ impl Table {
 
     /// Says how urgent a staged operation is.
     pub(crate) fn set_priority(&self, key: Key, priority: IoPriority) {
-        if let Some(slot) = lock(&self.state).slot(key) {
+        if let Some(slot) = lock(&self.state).slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) {
             slot.priority = Some(priority);
         }
     }
@@ -260,15 +286,14 @@ impl Table {
         }
     }
 
-    /// A future is dropped: takes the entry away if the backend does not have it. `false` if it does: then the memory
-    /// must be left with [`abandon`](Self::abandon).
-    pub(crate) fn detach(&self, key: Key) -> Result<Option<Completion>, ()> {
+    /// A future is dropped: takes the entry away if the backend does not have it.
+    pub(crate) fn detach(&self, key: Key) -> Detached {
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key) else {
-            return Ok(None);
+            return Detached::Unstarted;
         };
         match slot.stage {
-            Stage::Running => return Err(()),
+            Stage::Running => return Detached::Running,
             Stage::Staged | Stage::Done(_) => {}
             Stage::Waiting => state.forget_waiting(),
         }
@@ -278,10 +303,25 @@ impl Table {
         if drained {
             self.drained.notify(usize::MAX);
         }
-        match slot.stage {
-            Stage::Done(completion) => Ok(Some(completion)),
-            Stage::Staged | Stage::Waiting | Stage::Running => Ok(None),
+        let Slot { stage, fd, waker, .. } = slot;
+        drop((fd, waker));
+        match stage {
+            Stage::Done(completion) => Detached::Ended(completion),
+            Stage::Waiting => Detached::Waited,
+            Stage::Staged | Stage::Running => Detached::Unstarted,
         }
+    }
+
+    /// Takes away the entry of an operation that has not started. `false` if it has.
+    pub(crate) fn unstage(&self, key: Key) -> bool {
+        let mut state = lock(&self.state);
+        if !state.slot(key).is_some_and(|slot| matches!(slot.stage, Stage::Staged)) {
+            return false;
+        }
+        let slot = state.slots.remove(key.index());
+        drop(state);
+        drop(slot);
+        true
     }
 
     /// Leaves the memory of a dropped future with the entry until the backend is done. Gives it back if that has
@@ -334,7 +374,7 @@ impl Table {
                 if drained {
                     self.drained.notify(usize::MAX);
                 }
-                CancelStep::Ended(waker)
+                CancelStep::Ended { waker, waited }
             }
         }
     }

@@ -3,7 +3,6 @@
 use crate::key::Key;
 use crate::shared::Shared;
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,32 +41,32 @@ impl Timer {
         Self(Arc::new(Clock { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// Lets an operation expire at a deadline. Fails where the thread cannot be started.
-    pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> io::Result<()> {
+    /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the operations that it should watch.
+    pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> Vec<Key> {
         let mut state = self.0.lock();
         state.deadlines.insert((deadline, key));
         let earliest = state.deadlines.first() == Some(&(deadline, key));
         let start = !std::mem::replace(&mut state.running, true);
         drop(state);
         if start {
-            return self.start(deadline, key, shared);
+            return self.start(shared);
         }
         if earliest {
             self.0.changed.notify_one();
         }
-        Ok(())
+        Vec::new()
     }
 
-    /// Starts the thread.
-    fn start(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> io::Result<()> {
-        let clock = Arc::clone(&self.0);
-        let weak = Arc::downgrade(shared);
+    /// Starts the thread, or gives up all deadlines.
+    fn start(&self, shared: &Arc<Shared>) -> Vec<Key> {
+        let (clock, weak) = (Arc::clone(&self.0), Arc::downgrade(shared));
         let spawned = thread::Builder::new().name("caio-timer".into()).spawn(move || clock.run(&weak));
-        spawned.map(drop).inspect_err(|_| {
-            let mut state = self.0.lock();
-            state.running = false;
-            state.deadlines.remove(&(deadline, key));
-        })
+        if spawned.is_ok() {
+            return Vec::new();
+        }
+        let mut state = self.0.lock();
+        state.running = false;
+        std::mem::take(&mut state.deadlines).into_iter().map(|(_, key)| key).collect()
     }
 
     /// A deadline no longer matters.
