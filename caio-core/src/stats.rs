@@ -44,9 +44,9 @@ pub(crate) struct Counters {
 #[derive(Debug)]
 #[repr(align(128))]
 struct Lane {
-    /// See [`Stats::submitted`].
+    /// See [`Stats::submitted`], without those of `inline`.
     submitted: AtomicU64,
-    /// See [`Stats::completed`].
+    /// See [`Stats::completed`], without those of `inline`.
     completed: AtomicU64,
     /// See [`Stats::inline`].
     inline: AtomicU64,
@@ -74,6 +74,15 @@ impl Lane {
             cancelled: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Lane {
+    /// Bytes were read or written.
+    fn transferred(&self, read: bool, bytes: usize) {
+        if bytes != 0 {
+            add(if read { &self.bytes_read } else { &self.bytes_written }, bytes as u64);
         }
     }
 }
@@ -121,12 +130,11 @@ impl Counters {
         add(&lane.cancelled, 1);
     }
 
-    /// An operation was finished in its caller's thread.
+    /// An operation was finished in its caller's thread: started and ended, but that is added only when the sums are made.
     pub(crate) fn inline(&self, read: bool, bytes: usize) {
         let lane = self.lane();
-        add(&lane.submitted, 1);
         add(&lane.inline, 1);
-        self.ended(Ended { read, bytes, cancelled: false });
+        lane.transferred(read, bytes);
     }
 
     /// An operation has ended.
@@ -136,9 +144,7 @@ impl Counters {
         if what.cancelled {
             add(&lane.cancelled, 1);
         }
-        if what.bytes != 0 {
-            add(if what.read { &lane.bytes_read } else { &lane.bytes_written }, what.bytes as u64);
-        }
+        lane.transferred(what.read, what.bytes);
     }
 
     /// The sums.
@@ -146,10 +152,11 @@ impl Counters {
         let sum = |counter: fn(&Lane) -> &AtomicU64| -> u64 {
             self.lanes.iter().map(|lane| counter(lane).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
         };
+        let inline = sum(|lane| &lane.inline);
         Stats {
-            submitted: sum(|lane| &lane.submitted),
-            completed: sum(|lane| &lane.completed),
-            inline: sum(|lane| &lane.inline),
+            submitted: sum(|lane| &lane.submitted).wrapping_add(inline),
+            completed: sum(|lane| &lane.completed).wrapping_add(inline),
+            inline,
             fallback: sum(|lane| &lane.fallback),
             waited: sum(|lane| &lane.waited),
             cancelled: sum(|lane| &lane.cancelled),

@@ -51,7 +51,9 @@ fn print_host() {
         }
     }
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    for line in limits.lines().filter(|line| line.starts_with("Max locked memory") || line.starts_with("Max open files")) {
+    for line in
+        limits.lines().filter(|line| line.starts_with("Max locked memory") || line.starts_with("Max open files"))
+    {
         println!("{}", line.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -15,7 +15,8 @@ fn reading_and_writing() -> TestResult {
     block_on(async {
         let ctx = Context::new()?;
         let path = dir.path().join("test.file");
-        let fd: SharedFd = std::fs::File::options().read(true).write(true).create(true).truncate(true).open(path)?.into();
+        let fd: SharedFd =
+            std::fs::File::options().read(true).write(true).create(true).truncate(true).open(path)?.into();
 
         let (written, _buf) = ctx.write(b"Hello world", &fd, 0).await;
         assert_eq!(written?, 11);

@@ -19,7 +19,8 @@ fn a_forced_backend_is_the_one_that_is_used() {
 
 #[test]
 fn the_first_that_works_in_the_order_is_used() {
-    let usable: Vec<_> = caio::probe().into_iter().filter(caio::Probe::is_usable).map(|probe| probe.backend()).collect();
+    let usable: Vec<_> =
+        caio::probe().into_iter().filter(caio::Probe::is_usable).map(|probe| probe.backend()).collect();
     assert!(!usable.is_empty(), "no backend works here");
     let default = Context::builder().build().expect("one works");
     assert_eq!(Some(&default.backend()), usable.first());

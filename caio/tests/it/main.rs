@@ -3,6 +3,7 @@
 //! `CAIO_TEST_BACKEND` (`auto`, `uring`, `aio`, `thread`, `portable`) and `CAIO_TEST_EXECUTOR` (`block_on`, `async-executor`,
 //! `tokio-current`, `tokio-multi`, `smol`) narrow a run to one of each; unset, all of them are run.
 
+mod allocations;
 mod api;
 mod conformance;
 mod executors;

@@ -77,7 +77,8 @@ fn moved_on(needles: &[&str]) {
     for needle in needles {
         assert!(text.contains(needle), "{text:?} does not mention {needle:?}");
     }
-    let probe = caio::probe().into_iter().find(|probe| probe.backend() == BackendKind::Uring).expect("it is compiled in");
+    let probe =
+        caio::probe().into_iter().find(|probe| probe.backend() == BackendKind::Uring).expect("it is compiled in");
     assert!(!probe.is_usable());
     works(&ctx);
 }

@@ -113,7 +113,11 @@ pub(crate) fn executors() -> Vec<Executor> {
     let wanted = std::env::var("CAIO_TEST_EXECUTOR").ok();
     let chosen = Executor::ALL.into_iter().filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == name));
     let chosen: Vec<_> = chosen.map(|(_, executor)| executor).collect();
-    assert!(!chosen.is_empty(), "CAIO_TEST_EXECUTOR={wanted:?} names none of {:?}", Executor::ALL.map(|(name, _)| name));
+    assert!(
+        !chosen.is_empty(),
+        "CAIO_TEST_EXECUTOR={wanted:?} names none of {:?}",
+        Executor::ALL.map(|(name, _)| name)
+    );
     chosen
 }
 
