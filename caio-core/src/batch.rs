@@ -9,6 +9,19 @@ use crate::{SharedFd, error};
 use std::io;
 
 /// The most operations that one batch takes.
+///
+/// ```
+/// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+/// # let offsets: Vec<u64> = Vec::new();
+/// use caio_core::MAX_BATCH;
+/// let mut reads = Vec::new();
+/// for some in offsets.chunks(MAX_BATCH) {
+///     let mut batch = ctx.batch();
+///     reads.extend(some.iter().map(|offset| batch.read(4096, fd, *offset)));
+///     batch.submit()?;
+/// }
+/// # Ok(()) }
+/// ```
 pub const MAX_BATCH: usize = 4096;
 
 /// Operations that start together, made by [`Context::batch`].
@@ -42,47 +55,140 @@ impl Batch {
     }
 
     /// As [`Context::read`].
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let pages: Vec<_> = (0..8).map(|page| batch.read(4096, fd, page * 4096)).collect();
+    /// batch.submit()?;
+    /// for page in pages {
+    ///     let data = page.await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn read(&mut self, len: usize, fd: &SharedFd, offset: u64) -> Operation<Read> {
         self.add(self.ctx.read(len, fd, offset))
     }
 
     /// As [`Context::read_into`].
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let header = batch.read_into(Vec::with_capacity(512), fd, 0);
+    /// let body = batch.read_into(Vec::with_capacity(65536), fd, 512);
+    /// batch.submit()?;
+    /// let ((header_len, header), (body_len, body)) = (header.await, body.await);
+    /// # Ok(()) }
+    /// ```
     pub fn read_into<B: IoBufMut>(&mut self, buf: B, fd: &SharedFd, offset: u64) -> Operation<ReadInto<B>> {
         self.add(self.ctx.read_into(buf, fd, offset))
     }
 
     /// As [`Context::write`].
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let writes = ["one", "two"].map(|word| batch.write(word, fd, caio_core::NO_OFFSET));
+    /// batch.submit()?;
+    /// for write in writes {
+    ///     let (written, _word) = write.await;
+    ///     written?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn write<B: IoBuf>(&mut self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
         self.add(self.ctx.write(buf, fd, offset))
     }
 
     /// As [`Context::readv`].
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let read = batch.readv(vec![Vec::with_capacity(512), Vec::with_capacity(4096)], fd, 0);
+    /// batch.submit()?;
+    /// let (bytes, bufs) = read.await;
+    /// # Ok(()) }
+    /// ```
     pub fn readv<B: IoBufMut>(&mut self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Readv<B>> {
         self.add(self.ctx.readv(bufs, fd, offset))
     }
 
     /// As [`Context::writev`].
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let record = batch.writev(vec![b"length ".to_vec(), b"payload".to_vec()], fd, 0);
+    /// batch.submit()?;
+    /// let (bytes, bufs) = record.await;
+    /// # Ok(()) }
+    /// ```
     pub fn writev<B: IoBuf>(&mut self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
         self.add(self.ctx.writev(bufs, fd, offset))
     }
 
     /// As [`Context::fsync`]. It is not ordered after the writes of the same batch.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// # let other = fd;
+    /// let mut batch = ctx.batch();
+    /// let syncs = [batch.fsync(fd), batch.fsync(other)];
+    /// batch.submit()?;
+    /// for sync in syncs {
+    ///     sync.await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn fsync(&mut self, fd: &SharedFd) -> Operation<Fsync> {
         self.add(self.ctx.fsync(fd))
     }
 
     /// As [`Context::fdsync`]. It is not ordered after the writes of the same batch.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let (written, _) = ctx.write(b"first", fd, 0).await; // awaited, hence covered
+    /// written?;
+    /// let mut batch = ctx.batch();
+    /// let sync = batch.fdsync(fd);
+    /// let next = batch.write(b"second", fd, 5);
+    /// batch.submit()?;
+    /// sync.await?;
+    /// # next.await.0?;
+    /// # Ok(()) }
+    /// ```
     pub fn fdsync(&mut self, fd: &SharedFd) -> Operation<Fsync> {
         self.add(self.ctx.fdsync(fd))
     }
 
     /// How many operations it has.
+    ///
+    /// ```
+    /// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let sync = batch.fdsync(fd);
+    /// assert_eq!(batch.len(), 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether it has none.
+    ///
+    /// ```
+    /// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let batch = ctx.batch();
+    /// if !batch.is_empty() {
+    ///     batch.submit()?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
@@ -92,6 +198,15 @@ impl Batch {
     ///
     /// # Errors
     /// If the context was closed, or belongs to the parent process. An operation's own error is its own result.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let (first, second) = (batch.read(512, fd, 0), batch.read(512, fd, 512));
+    /// batch.submit()?; // both run, whether or not they are awaited
+    /// let second = second.await?;
+    /// # Ok(()) }
+    /// ```
     pub fn submit(self) -> io::Result<()> {
         let shared = self.ctx.shared();
         shared.check_usable()?;

@@ -28,6 +28,16 @@ pub enum Outcome<B> {
 /// Cancels an operation and waits until it has ended one way or the other; made by [`Operation::cancel`].
 ///
 /// A transfer that has begun on a disk cannot be cancelled, and is waited for; what waits for data or for room can.
+///
+/// ```
+/// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+/// use caio_core::{Cancel, Outcome, Read};
+/// let cancel: Cancel<Read> = ctx.read(4096, fd, 0).submit().cancel();
+/// if let Outcome::Completed(result, _data) = cancel.await {
+///     println!("too late: {} bytes were read", result?);
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "a cancel does nothing until it is awaited"]
 #[derive(Debug)]
 pub struct Cancel<P: Payload> {

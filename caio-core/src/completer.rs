@@ -21,13 +21,17 @@ pub enum Completion {
 pub struct Completer(pub(crate) Arc<Shared>);
 
 impl Completer {
-    /// Delivers a request that has ended: its future is woken, and an operation that waited for room is submitted.
-    /// Call it without holding a lock, and flush afterwards.
+    /// Delivers a request that has ended: its future is woken, and an operation that waited for room is submitted, and flushed.
+    /// Call it without holding a lock.
     pub fn deliver(&self, finished: Finished) {
-        self.0.complete(finished.key, finished.completion);
+        // A pool that a backend has borrowed calls this, and cannot flush the backend itself.
+        if self.0.complete(finished.key, finished.completion) {
+            self.0.flush();
+        }
     }
 
-    /// Delivers what a kernel carried by its key, as [`deliver`](Self::deliver). A stale key is ignored.
+    /// Delivers what a kernel carried by its key, as [`deliver`](Self::deliver), but for the flush, which the caller does after one
+    /// or more of them. A stale key is ignored.
     ///
     /// # Safety
     /// The kernel has let go of the operation's memory. If the completion is `Done(Ok(n))` of a read, `n` bytes of its

@@ -16,9 +16,20 @@ use std::io;
 use std::sync::Arc;
 
 /// The bound on operations in flight where its user does not choose one.
+///
+/// ```
+/// use caio_core::{DEFAULT_MAX_REQUESTS, Settings};
+/// assert_eq!(Settings::default().max_requests, DEFAULT_MAX_REQUESTS);
+/// ```
 pub const DEFAULT_MAX_REQUESTS: usize = 256;
 
 /// The largest bound on operations in flight: what one io_uring can be made for.
+///
+/// ```
+/// use caio_core::{Context, LARGEST_MAX_REQUESTS};
+/// let error = Context::builder().max_requests(LARGEST_MAX_REQUESTS + 1).build().unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+/// ```
 pub const LARGEST_MAX_REQUESTS: usize = 32768;
 
 /// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves any number of threads.
@@ -62,11 +73,25 @@ impl Context {
     ///
     /// # Errors
     /// As [`Builder::build`].
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// let ctx = caio_core::Context::new()?;
+    /// println!("{} is used, after {:?} refused", ctx.backend(), ctx.rejected());
+    /// # Ok(()) }
+    /// ```
     pub fn new() -> io::Result<Self> {
         Self::builder().build()
     }
 
     /// Chooses how a context is made, among the backends whose crates are linked in.
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::{BackendKind, Context};
+    /// let ctx = Context::builder().backend(BackendKind::Uring).max_requests(128).build()?;
+    /// # Ok(()) }
+    /// ```
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -76,6 +101,17 @@ impl Context {
     ///
     /// # Errors
     /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond [`LARGEST_MAX_REQUESTS`].
+    ///
+    /// ```
+    /// use caio_core::{BackendKind, Completer, Context, Opened, Refusal, Settings};
+    /// /// What a backend crate's builder ends with; `open` makes its backend.
+    /// fn build(open: fn(&Settings, Completer) -> Result<Opened, Refusal>) -> std::io::Result<Context> {
+    ///     let mut settings = Settings::default();
+    ///     settings.max_requests = 64;
+    ///     let (ctx, _no_driver) = Context::open(&settings, BackendKind::Thread, open)?;
+    ///     Ok(ctx)
+    /// }
+    /// ```
     pub fn open(
         settings: &Settings,
         kind: BackendKind,
@@ -112,83 +148,220 @@ impl Context {
     ///
     /// The result may be shorter than asked for, as that of `pread(2)`. An `offset` of `u64::MAX` means 'no offset', as a pipe
     /// needs. Errors are those of the system call; `InvalidInput` for an offset beyond `i64::MAX`.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let (mut content, mut end) = (Vec::new(), 0);
+    /// loop {
+    ///     let data = ctx.read(65536, fd, end).await?;
+    ///     if data.is_empty() {
+    ///         break;
+    ///     }
+    ///     end += data.len() as u64;
+    ///     content.extend(data);
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn read(&self, len: usize, fd: &SharedFd, offset: u64) -> Operation<Read> {
         Operation::new(self, Read::new(len), fd, offset)
     }
 
     /// Reads at `offset` into a buffer's whole capacity, and sets its length to what was read.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut buf = Vec::with_capacity(4096);
+    /// for page in 0..8 {
+    ///     let (bytes, same) = ctx.read_into(buf, fd, page * 4096).await;
+    ///     println!("page {page}: {} bytes", bytes?);
+    ///     buf = same; // the next page is read into the same memory
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn read_into<B: IoBufMut>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<ReadInto<B>> {
         Operation::new(self, ReadInto(buf), fd, offset)
     }
 
     /// Writes a buffer at `offset`. The result may be less than its length, as that of `pwrite(2)`.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// use caio_core::IoBuf;
+    /// let (written, text) = ctx.write(String::from("Hello world"), fd, 0).await;
+    /// let written = written?;
+    /// if written < text.len() {
+    ///     let (rest, _) = ctx.write(text.slice(written..), fd, written as u64).await;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn write<B: IoBuf>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
         Operation::new(self, Write(buf), fd, offset)
     }
 
     /// Reads at `offset` into several buffers in turn, see `preadv(2)`.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let bufs = vec![Vec::with_capacity(16), Vec::with_capacity(4096)];
+    /// let (bytes, bufs) = ctx.readv(bufs, fd, 0).await;
+    /// let [header, body] = bufs.as_slice() else { unreachable!("both come back") };
+    /// println!("{} bytes of header, {} of body", header.len(), body.len());
+    /// # Ok(()) }
+    /// ```
     pub fn readv<B: IoBufMut>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Readv<B>> {
         Operation::new(self, Readv::new(bufs), fd, offset)
     }
 
     /// Writes several buffers in turn at `offset`, see `pwritev(2)`.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let bufs = vec![b"name: ".to_vec(), b"value\n".to_vec()];
+    /// let (bytes, bufs) = ctx.writev(bufs, fd, 0).await;
+    /// assert!(bytes? <= 12);
+    /// # Ok(()) }
+    /// ```
     pub fn writev<B: IoBuf>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
         Operation::new(self, Writev::new(bufs), fd, offset)
     }
 
     /// Brings data and metadata to the disk: `fsync(2)`, on macOS `F_FULLFSYNC`. It covers the writes that were awaited
     /// before it started, and says nothing of those in flight.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let (written, _) = ctx.write(b"Hello world", fd, 0).await;
+    /// written?;
+    /// ctx.fsync(fd).await?; // now it outlasts a power failure
+    /// # Ok(()) }
+    /// ```
     pub fn fsync(&self, fd: &SharedFd) -> Operation<Fsync> {
         Operation::new(self, Fsync { data_only: false }, fd, 0)
     }
 
     /// Brings data, and the metadata needed to read it back, to the disk: `fdatasync(2)`. As [`fsync`](Self::fsync) otherwise.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// for (record, offset) in [("first", 0), ("second", 5)] {
+    ///     ctx.write(record, fd, offset).await.0?;
+    /// }
+    /// ctx.fdsync(fd).await?; // one sync for both
+    /// # Ok(()) }
+    /// ```
     pub fn fdsync(&self, fd: &SharedFd) -> Operation<Fsync> {
         Operation::new(self, Fsync { data_only: true }, fd, 0)
     }
 
     /// Begins a batch of operations that start together.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let mut batch = ctx.batch();
+    /// let (header, trailer) = (batch.read(512, fd, 0), batch.read(512, fd, 1 << 20));
+    /// batch.submit()?;
+    /// let (header, trailer) = (header.await?, trailer.await?);
+    /// # Ok(()) }
+    /// ```
     pub fn batch(&self) -> Batch {
         Batch::new(self)
     }
 
     /// Which backend carries the operations out.
+    ///
+    /// ```
+    /// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// use caio_core::BackendKind;
+    /// if ctx.backend() == BackendKind::Thread {
+    ///     println!("no kernel interface could be used: {:?}", ctx.rejected());
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn backend(&self) -> BackendKind {
         self.0.kind
     }
 
     /// The bound on operations in flight. Less than was asked for where the system had no room for more.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// # use futures::StreamExt;
+    /// let pages = futures::stream::iter(0..1000).map(|page| ctx.read(4096, fd, page * 4096));
+    /// let mut pages = pages.buffer_unordered(ctx.max_requests()); // as many at a time as run at a time
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn max_requests(&self) -> usize {
         self.0.max_requests
     }
 
     /// How many operations are in flight now.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let read = ctx.read(4096, fd, 0).submit();
+    /// assert!(ctx.in_flight() <= ctx.max_requests());
+    /// read.await?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
         if self.0.shared.is_inherited() { 0 } else { self.0.shared.table.running() }
     }
 
     /// How many operations wait for room now.
+    ///
+    /// ```
+    /// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// if ctx.queued() > 10 * ctx.max_requests() {
+    ///     println!("requests arrive faster than the disk serves them");
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn queued(&self) -> usize {
         if self.0.shared.is_inherited() { 0 } else { self.0.shared.table.waiting() }
     }
 
     /// What was done so far.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let before = ctx.stats().bytes_read;
+    /// let data = ctx.read(4096, fd, 0).await?;
+    /// println!("{} bytes were read by all tasks meanwhile", ctx.stats().bytes_read - before);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.shared.stats.snapshot()
     }
 
     /// The backends that were tried first and refused, each with errno, reason and remedy.
+    ///
+    /// ```
+    /// # fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// for refusal in ctx.rejected() {
+    ///     eprintln!("{} would be faster; {}", refusal.backend(), refusal.remedy());
+    /// }
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn rejected(&self) -> &[Refusal] {
         &self.0.rejected
     }
 
     /// Refuses new operations, and waits until those in flight, and those that wait for room, have ended.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let write = ctx.write(b"last words", fd, 0).submit();
+    /// ctx.close().await; // the write has ended
+    /// write.await.0?;
+    /// assert!(ctx.read(4096, fd, 0).await.is_err());
+    /// # Ok(()) }
+    /// ```
     pub async fn close(&self) {
         let shared = &self.0.shared;
         if shared.is_inherited() {

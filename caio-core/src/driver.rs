@@ -36,6 +36,15 @@ impl Driver {
     ///
     /// # Errors
     /// Those of the system call that waits; an error of its own in a child process.
+    ///
+    /// ```
+    /// fn turn(driver: &mut caio_core::Driver) -> std::io::Result<()> {
+    ///     // At least one completion, but no more than 10 ms for it; no more than 64 at a time, so that others have their turn.
+    ///     let delivered = driver.reap(64, 1, Some(std::time::Duration::from_millis(10)))?;
+    ///     println!("{delivered} futures can go on");
+    ///     Ok(())
+    /// }
+    /// ```
     pub fn reap(&mut self, max: usize, min: usize, timeout: Option<Duration>) -> io::Result<usize> {
         if self.shared.is_inherited() {
             return Err(error::inherited());
@@ -44,6 +53,14 @@ impl Driver {
     }
 
     /// A descriptor that polls readable while completions wait: for epoll, tokio's `AsyncFd`, async-io, asyncio.
+    ///
+    /// ```
+    /// use std::os::fd::{AsRawFd, RawFd};
+    /// /// What to register with epoll, for reading.
+    /// fn interest(driver: &caio_core::Driver) -> RawFd {
+    ///     driver.as_fd().as_raw_fd()
+    /// }
+    /// ```
     #[cfg(unix)]
     #[must_use]
     pub fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {

@@ -32,42 +32,103 @@ struct Inner {
 
 impl SharedFd {
     /// Shares an open file.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::SharedFd;
+    /// let fd = SharedFd::new(tempfile::tempfile()?);
+    /// assert_eq!(fd.file().metadata()?.len(), 0);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn new(file: File) -> Self {
         Self(Arc::new(Inner { file, hints: Hints::new() }))
     }
 
     /// The file itself.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// fd.file().set_len(4096)?; // what no operation does, the file itself can
+    /// assert_eq!(fd.file().metadata()?.len(), 4096);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn file(&self) -> &File {
         &self.0.file
     }
 
     /// Whether both are clones of one another. Two descriptors of one file, opened or duplicated apart, are not.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::SharedFd;
+    /// let fd: SharedFd = tempfile::tempfile()?.into();
+    /// let duplicate: SharedFd = fd.file().try_clone()?.into();
+    /// assert!(fd.is_same(&fd.clone()) && !fd.is_same(&duplicate));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// A number that this file's clones share and no other open `SharedFd` has; for a backend's maps.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use caio_core::SharedFd;
+    /// use std::collections::HashMap;
+    /// let fd: SharedFd = tempfile::tempfile()?.into();
+    /// let mut waiting: HashMap<usize, Vec<&str>> = HashMap::new();
+    /// waiting.entry(fd.id()).or_default().push("a sync");
+    /// waiting.entry(fd.clone().id()).or_default().push("another");
+    /// assert_eq!(waiting.len(), 1);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
 
     /// What was learnt about the file, for a backend to choose a route by.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// assert!(fd.hints().inline_is_worthwhile()); // until experience says otherwise
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn hints(&self) -> &Hints {
         &self.0.hints
     }
 
     /// Whether the file has no positions: a pipe, a socket, a terminal. Asked of the system once.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// let offset = if fd.is_stream() { caio_core::NO_OFFSET } else { 0 };
+    /// assert_eq!(offset, 0);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_stream(&self) -> bool {
         self.hints().is_stream(self.file())
     }
 
     /// Whether the file was opened with `O_DIRECT`. Asked of the system once.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::AlignedBuf;
+    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// let buf = if fd.is_direct() { AlignedBuf::new(4096, 4096) } else { AlignedBuf::new(100, 1) };
+    /// assert_eq!(buf.capacity(), 100);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn is_direct(&self) -> bool {
         self.hints().is_direct(self.file())
@@ -77,6 +138,17 @@ impl SharedFd {
     ///
     /// # Errors
     /// The fd itself, while other clones or operations hold it.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::SharedFd;
+    /// let fd: SharedFd = tempfile::tempfile()?.into();
+    /// let operation = fd.clone(); // as one in flight holds it
+    /// let fd = fd.try_unwrap().unwrap_err();
+    /// drop(operation);
+    /// let file: std::fs::File = fd.try_unwrap().unwrap();
+    /// # Ok(()) }
+    /// ```
     pub fn try_unwrap(self) -> Result<File, Self> {
         Arc::try_unwrap(self.0).map(|inner| inner.file).map_err(Self)
     }
@@ -150,6 +222,18 @@ const MISSES: u32 = 4;
 const PAUSE: u32 = 256;
 
 /// What was learnt about a file. Advice only: a wrong hint costs time, never a wrong result.
+///
+/// ```
+/// use caio_core::{Attempt, Attempted};
+/// /// Tries the inline route of a backend, `copy`, where it is likely to be of use.
+/// fn attempt<'a>(attempt: Attempt<'a>, copy: fn(&Attempt<'a>) -> bool) -> Attempted {
+///     let hints = attempt.fd().hints();
+///     if hints.inline_is_worthwhile() && !copy(&attempt) {
+///         hints.inline_missed();
+///     }
+///     attempt.missed()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Hints {
     /// `ASKED`, `STREAM`, `DIRECT`.
@@ -191,6 +275,15 @@ impl Hints {
     }
 
     /// Whether the inline route is worth a try: not after repeated misses, until some operations have gone by.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// let hints = fd.hints();
+    /// (0..4).for_each(|_| hints.inline_missed());
+    /// assert!(!hints.inline_is_worthwhile());
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn inline_is_worthwhile(&self) -> bool {
         let misses = self.misses.load(Ordering::Relaxed);
@@ -203,6 +296,16 @@ impl Hints {
     }
 
     /// The inline route served an operation.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// let hints = fd.hints();
+    /// (0..4).for_each(|_| hints.inline_missed());
+    /// hints.inline_hit(); // one success makes up for all of them
+    /// assert!(hints.inline_is_worthwhile());
+    /// # Ok(()) }
+    /// ```
     pub fn inline_hit(&self) {
         if self.misses.load(Ordering::Relaxed) != 0 {
             self.misses.store(0, Ordering::Relaxed);
@@ -210,17 +313,44 @@ impl Hints {
     }
 
     /// The inline route was of no use to an operation.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// fd.hints().inline_missed();
+    /// assert!(fd.hints().inline_is_worthwhile()); // one miss says little
+    /// # Ok(()) }
+    /// ```
     pub fn inline_missed(&self) {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The bits that backends have set.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// const NO_NOWAIT: u32 = 1; // a backend's own bit
+    /// assert_eq!(fd.hints().marks() & NO_NOWAIT, 0);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn marks(&self) -> u32 {
         self.marks.load(Ordering::Relaxed)
     }
 
     /// Sets bits, which say something of the file to the backend that uses them.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// const NO_NOWAIT: u32 = 1; // a backend's own bits
+    /// const SLOW_SYNC: u32 = 2;
+    /// fd.hints().mark(NO_NOWAIT);
+    /// fd.hints().mark(SLOW_SYNC);
+    /// assert_eq!(fd.clone().hints().marks(), NO_NOWAIT | SLOW_SYNC);
+    /// # Ok(()) }
+    /// ```
     pub fn mark(&self, bits: u32) {
         self.marks.fetch_or(bits, Ordering::Relaxed);
     }

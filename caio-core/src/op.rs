@@ -3,18 +3,56 @@
 /// The most that one transfer moves, in bytes: what Linux allows a single call (`MAX_RW_COUNT`).
 ///
 /// A longer buffer is legal; the transfer is then short.
+///
+/// ```
+/// use caio_core::MAX_TRANSFER;
+/// let file_len: u64 = 5 << 30;
+/// assert_eq!(file_len.div_ceil(MAX_TRANSFER as u64), 3); // it takes three reads at least
+/// ```
 pub const MAX_TRANSFER: usize = 0x7fff_f000;
 
 /// The offset that means "no offset": the file's own position, as a pipe or a terminal needs it.
+///
+/// ```
+/// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+/// # let pipe = fd;
+/// use caio_core::NO_OFFSET;
+/// let line = ctx.read(4096, pipe, NO_OFFSET).await?;
+/// # Ok(()) }
+/// ```
 pub const NO_OFFSET: u64 = u64::MAX;
 
 /// The most buffers that one vectored operation takes (`IOV_MAX` on Linux).
+///
+/// ```
+/// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+/// # let mut records: Vec<Vec<u8>> = Vec::new();
+/// use caio_core::MAX_BUFFERS;
+/// let rest = records.split_off(records.len().min(MAX_BUFFERS)); // for the next operation
+/// let (bytes, records) = ctx.writev(records, fd, 0).await;
+/// # Ok(()) }
+/// ```
 pub const MAX_BUFFERS: usize = 1024;
 
 /// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at compile time.
 ///
 /// Only this crate makes one, and hands it out by reference for as long as the memory it names belongs to
 /// the operation.
+///
+/// ```
+/// use caio_core::Op;
+/// /// The system call for an operation.
+/// fn call(op: &Op) -> &'static str {
+///     match op {
+///         Op::Read { .. } => "pread",
+///         Op::Write { .. } => "pwrite",
+///         Op::Readv { .. } => "preadv",
+///         Op::Writev { .. } => "pwritev",
+///         Op::Fsync => "fsync",
+///         Op::Fdatasync => "fdatasync",
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Op {
     /// Reads into one region: `pread(2)`, or `read(2)` at [`NO_OFFSET`].
@@ -65,6 +103,13 @@ impl Op {
     }
 
     /// Where in the file it transfers; `None` where it transfers nothing.
+    ///
+    /// ```
+    /// /// Whether an operation uses the file's own position, for which it needs the file to itself.
+    /// fn is_positional(op: &caio_core::Op) -> bool {
+    ///     op.offset() == Some(caio_core::NO_OFFSET)
+    /// }
+    /// ```
     #[must_use]
     pub fn offset(&self) -> Option<u64> {
         match *self {
@@ -77,6 +122,13 @@ impl Op {
     }
 
     /// How many bytes it asks for, at most [`MAX_TRANSFER`]; 0 where it transfers nothing.
+    ///
+    /// ```
+    /// /// Whether a request is small enough to be copied in its caller's thread.
+    /// fn is_small(op: &caio_core::Op) -> bool {
+    ///     op.bytes() <= 64 * 1024
+    /// }
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
@@ -87,6 +139,13 @@ impl Op {
     }
 
     /// Whether it writes into the memory of its caller.
+    ///
+    /// ```
+    /// /// Whether a short transfer is the end of the file, where nothing more is to come.
+    /// fn is_end(op: &caio_core::Op, transferred: usize) -> bool {
+    ///     op.is_read() && transferred == 0 && op.bytes() != 0
+    /// }
+    /// ```
     #[must_use]
     pub fn is_read(&self) -> bool {
         match self {
@@ -96,6 +155,13 @@ impl Op {
     }
 
     /// Whether it changes the file.
+    ///
+    /// ```
+    /// /// Whether a request queues behind other writes to its file.
+    /// fn needs_lane(request: &caio_core::Request) -> bool {
+    ///     request.op().is_write() && !request.fd().is_direct()
+    /// }
+    /// ```
     #[must_use]
     pub fn is_write(&self) -> bool {
         match self {
@@ -105,6 +171,13 @@ impl Op {
     }
 
     /// Whether it brings the file to the disk.
+    ///
+    /// ```
+    /// /// Whether a request may wait for the disk although the page cache has everything.
+    /// fn is_slow(request: &caio_core::Request) -> bool {
+    ///     request.op().is_sync() || request.fd().is_direct()
+    /// }
+    /// ```
     #[must_use]
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::Fsync | Self::Fdatasync)
@@ -134,18 +207,39 @@ impl Region {
 
     /// The first byte. Following the pointer is sound until the operation is completed: until then the
     /// operation owns the memory, and nobody else reads or writes it.
+    ///
+    /// ```
+    /// /// Whether a file opened with `O_DIRECT` takes this memory.
+    /// fn is_aligned(region: &caio_core::Region, alignment: usize) -> bool {
+    ///     region.as_ptr() as usize % alignment == 0
+    /// }
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
         self.ptr
     }
 
     /// How many bytes, at most [`MAX_TRANSFER`].
+    ///
+    /// ```
+    /// /// The length as an iocb has it.
+    /// fn nbytes(region: &caio_core::Region) -> u64 {
+    ///     region.len() as u64
+    /// }
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether it is empty.
+    ///
+    /// ```
+    /// /// Ends an operation that transfers nothing, without a system call.
+    /// fn skip(request: caio_core::Request, region: &caio_core::Region) -> Result<(), caio_core::Finished> {
+    ///     if region.is_empty() { Err(request.finish(Ok(0))) } else { Ok(()) }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -155,6 +249,14 @@ impl Region {
 /// The regions of a vectored operation; the array itself belongs to the operation as well.
 ///
 /// It cannot be copied: it is seen by reference for as long as the array is there.
+///
+/// ```
+/// use caio_core::Regions;
+/// /// The address and the count of a submission, as `preadv(2)` takes them.
+/// fn iovecs(regions: &Regions) -> (u64, u32) {
+///     (regions.as_ptr() as u64, regions.count() as u32)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Regions {
     /// The first region.
@@ -184,18 +286,39 @@ impl Regions {
     }
 
     /// The first region: a `struct iovec *` on Unix.
+    ///
+    /// ```
+    /// /// The address of the array, as a kernel takes it.
+    /// fn address(regions: &caio_core::Regions) -> u64 {
+    ///     regions.as_ptr() as u64
+    /// }
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *const Region {
         self.ptr
     }
 
     /// How many regions.
+    ///
+    /// ```
+    /// /// Whether one buffer is all there is, so that a call without a vector will do.
+    /// fn is_single(regions: &caio_core::Regions) -> bool {
+    ///     regions.count() == 1
+    /// }
+    /// ```
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// The regions themselves.
+    ///
+    /// ```
+    /// /// The longest of the buffers.
+    /// fn longest(regions: &caio_core::Regions) -> usize {
+    ///     regions.as_slice().iter().map(|region| region.len()).max().unwrap_or(0)
+    /// }
+    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[Region] {
         // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is handed out
@@ -204,6 +327,13 @@ impl Regions {
     }
 
     /// How many bytes in all.
+    ///
+    /// ```
+    /// /// Whether a transfer came short of what was asked for.
+    /// fn is_short(regions: &caio_core::Regions, transferred: usize) -> bool {
+    ///     transferred < regions.bytes().min(caio_core::MAX_TRANSFER)
+    /// }
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.as_slice().iter().fold(0usize, |sum, region| sum.saturating_add(region.len()))
@@ -230,6 +360,11 @@ pub enum IoPriority {
 
 impl IoPriority {
     /// The level within its class, 0 to 7.
+    ///
+    /// ```
+    /// use caio_core::IoPriority;
+    /// assert!(IoPriority::BestEffort(0).level() < IoPriority::BestEffort(7).level()); // 0 is the most urgent
+    /// ```
     #[must_use]
     pub const fn level(self) -> u8 {
         match self {
@@ -239,6 +374,12 @@ impl IoPriority {
     }
 
     /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower 13.
+    ///
+    /// ```
+    /// use caio_core::IoPriority;
+    /// assert_eq!(IoPriority::BestEffort(7).as_u16(), 2 << 13 | 7);
+    /// assert_eq!(IoPriority::Idle.as_u16(), 3 << 13);
+    /// ```
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         match self {

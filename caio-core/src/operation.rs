@@ -9,6 +9,7 @@ use crate::op::{IoPriority, Op};
 use crate::payload::{Abandoned, Orphan, Payload};
 use crate::request::Attempt;
 use crate::table::{Detached, Look};
+use crate::wait::{count_turn, is_turn_over};
 use crate::{SharedFd, error};
 use std::future::Future;
 use std::io;
@@ -97,6 +98,14 @@ impl<P: Payload> Operation<P> {
     }
 
     /// Starts the operation now; it is awaited later. Where there is no room it starts, in its turn, once there is.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// let next = ctx.read(4096, fd, 4096).submit(); // in flight from here on
+    /// let data = ctx.read(4096, fd, 0).await?;
+    /// let more = next.await?;
+    /// # Ok(()) }
+    /// ```
     pub fn submit(mut self) -> Self {
         match self.phase {
             Phase::Lazy => match self.begin(None) {
@@ -113,6 +122,17 @@ impl<P: Payload> Operation<P> {
     }
 
     /// Asks for the operation to end early, and tells which it did: see [`Outcome`](crate::Outcome).
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// use caio_core::Outcome;
+    /// let read = ctx.read_into(vec![0; 4096], fd, 0).submit();
+    /// match read.cancel().await {
+    ///     Outcome::Cancelled(_buf) => println!("nothing was read"),
+    ///     Outcome::Completed(result, _buf) => println!("it had read {} bytes before", result?),
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn cancel(self) -> Cancel<P> {
         Cancel::new(self)
     }
@@ -122,6 +142,16 @@ impl<P: Payload> Operation<P> {
     ///
     /// It is then cancelled; where its caller's buffer is to come back, the result comes once the kernel has let go of the
     /// buffer, which a transfer that has begun on a disk delays. If it ends meanwhile, that is its result.
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// use std::{io::ErrorKind, time::Duration};
+    /// match ctx.read(4096, fd, 0).timeout(Duration::from_millis(50)).await {
+    ///     Err(error) if error.kind() == ErrorKind::TimedOut => eprintln!("no data for 50 ms"),
+    ///     result => println!("{} bytes", result?.len()),
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         if let Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
@@ -132,6 +162,14 @@ impl<P: Payload> Operation<P> {
 
     /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the operation fail with
     /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
+    ///
+    /// ```
+    /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
+    /// use caio_core::IoPriority;
+    /// let (written, _) = ctx.write(b"a backup can wait", fd, 0).priority(IoPriority::Idle).await;
+    /// written?;
+    /// # Ok(()) }
+    /// ```
     pub fn priority(mut self, priority: IoPriority) -> Self {
         self.priority = Some(priority);
         let shared = self.ctx.shared();
@@ -240,7 +278,14 @@ impl<P: Payload> Operation<P> {
                 Phase::Ended(end) => return Poll::Ready(end),
                 Phase::Taken => return Poll::Ready(End { result: Err(error::polled_again()), cancelled: false }),
                 Phase::Lazy => {
-                    if let Some(end) = self.begin(Some(cx.waker())) {
+                    if is_turn_over() {
+                        self.phase = Phase::Lazy;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    let end = self.begin(Some(cx.waker()));
+                    count_turn(end.is_some());
+                    if let Some(end) = end {
                         return Poll::Ready(end);
                     }
                 }

@@ -17,6 +17,14 @@ pub(crate) use sealed::Sealed;
 /// What an operation owns, and what becomes of it.
 ///
 /// Sealed: the operations are those of [`Context`](crate::Context).
+///
+/// ```
+/// use caio_core::{Operation, Payload};
+/// /// Starts operations of any one kind; they are awaited later.
+/// fn start<P: Payload>(ops: impl IntoIterator<Item = Operation<P>>) -> Vec<Operation<P>> {
+///     ops.into_iter().map(Operation::submit).collect()
+/// }
+/// ```
 pub trait Payload: Sealed + Send + 'static {
     /// What awaiting the operation gives.
     type Output;
@@ -76,6 +84,15 @@ impl<P: Payload> Orphan for Abandoned<P> {
 }
 
 /// Reads into a vector of our own.
+///
+/// ```
+/// use caio_core::{Operation, Read};
+/// /// Reads a file, always one block ahead of its caller.
+/// struct ReadAhead {
+///     next: Operation<Read>,
+///     offset: u64,
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Read {
     /// The vector; it is allocated when the operation starts.
@@ -123,6 +140,13 @@ impl Payload for Read {
 }
 
 /// Reads into its caller's buffer.
+///
+/// ```
+/// use caio_core::{AlignedBuf, Context, Operation, ReadInto, SharedFd};
+/// fn read_page(ctx: &Context, fd: &SharedFd, page: u64) -> Operation<ReadInto<AlignedBuf>> {
+///     ctx.read_into(AlignedBuf::new(4096, 4096), fd, page * 4096)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ReadInto<B>(pub(crate) B);
 
@@ -156,6 +180,18 @@ impl<B: IoBufMut> Payload for ReadInto<B> {
 }
 
 /// Writes its caller's buffer.
+///
+/// ```
+/// use caio_core::{Operation, Write};
+/// /// Waits for writes that were submitted before, and sums up what they wrote.
+/// async fn written(writes: Vec<Operation<Write<String>>>) -> std::io::Result<usize> {
+///     let mut sum = 0;
+///     for write in writes {
+///         sum += write.await.0?;
+///     }
+///     Ok(sum)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Write<B>(pub(crate) B);
 
@@ -210,6 +246,14 @@ impl<B> Vectored<B> {
 }
 
 /// Reads into its caller's buffers in turn.
+///
+/// ```
+/// use caio_core::{Operation, Readv};
+/// async fn first_buffer(read: Operation<Readv<Vec<u8>>>) -> std::io::Result<Option<Vec<u8>>> {
+///     let (bytes, bufs) = read.await;
+///     bytes.map(|_| bufs.into_iter().next())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Readv<B>(Vectored<B>);
 
@@ -255,6 +299,15 @@ impl<B: IoBufMut> Payload for Readv<B> {
 }
 
 /// Writes its caller's buffers in turn.
+///
+/// ```
+/// use caio_core::{Context, Operation, SharedFd, Writev};
+/// use std::sync::Arc;
+/// /// Writes a header that many records share, and what follows it.
+/// fn write_record(ctx: &Context, fd: &SharedFd, parts: [Arc<[u8]>; 2]) -> Operation<Writev<Arc<[u8]>>> {
+///     ctx.writev(parts.into(), fd, caio_core::NO_OFFSET)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Writev<B>(Vectored<B>);
 
@@ -290,6 +343,13 @@ impl<B: IoBuf> Payload for Writev<B> {
 }
 
 /// Brings a file to the disk; it owns no memory.
+///
+/// ```
+/// use caio_core::{Context, Fsync, Operation, SharedFd};
+/// fn sync(ctx: &Context, fd: &SharedFd, data_only: bool) -> Operation<Fsync> {
+///     if data_only { ctx.fdsync(fd) } else { ctx.fsync(fd) }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Fsync {
     /// Whether the data alone will do.

@@ -115,15 +115,18 @@ impl Shared {
     }
 
     /// An operation has ended: hands its room on, counts, and wakes, all without a lock.
-    pub(crate) fn complete(&self, key: Key, completion: Completion) {
+    /// Says whether it has submitted an operation that waited, so that the backend must be flushed.
+    pub(crate) fn complete(&self, key: Key, completion: Completion) -> bool {
+        let mut submitted = false;
         let mut ended = Some((key, completion));
         while let Some((key, completion)) = ended.take() {
             let effects = self.table.complete(key, completion);
             if let Some(what) = effects.ended {
                 self.stats.ended(what);
             }
-            if let Some(Finished { key, completion }) = effects.next.and_then(|request| self.submit_waiting(request)) {
-                ended = Some((key, completion));
+            if let Some(request) = effects.next {
+                submitted = true;
+                ended = self.submit_waiting(request).map(|Finished { key, completion }| (key, completion));
             }
             if let Some(waker) = effects.waker {
                 wake(waker);
@@ -135,6 +138,7 @@ impl Shared {
                 });
             }
         }
+        submitted
     }
 
     /// Submits an operation that has waited. Gives it back if it has ended already.
@@ -142,6 +146,13 @@ impl Shared {
         match self.backend.get().and_then(Weak::upgrade) {
             Some(backend) => backend.submit(request).err(),
             None => Some(request.cancelled()),
+        }
+    }
+
+    /// What was submitted reaches the kernel or the workers.
+    pub(crate) fn flush(&self) {
+        if let Some(backend) = self.backend.get().and_then(Weak::upgrade) {
+            backend.flush();
         }
     }
 

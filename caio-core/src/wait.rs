@@ -1,6 +1,7 @@
 //! How long a future looks again before it parks.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,28 @@ impl Patience {
         let score = self.score.load(Ordering::Relaxed);
         self.score.store(score.saturating_sub(GAIN), Ordering::Relaxed);
     }
+}
+
+/// How many operations in a row may end in their first poll before a task lets others run.
+const TURN: u32 = 64;
+
+thread_local! {
+    /// How many operations in a row have ended in their first poll on this thread.
+    static STREAK: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether the task that polls has had its turn, and should let others run before it starts its next operation: a task whose
+/// operations all end at once would otherwise never give its thread away.
+pub(crate) fn is_turn_over() -> bool {
+    let over = |streak: &Cell<u32>| streak.get() >= TURN && streak.replace(0) != 0;
+    STREAK.try_with(over).unwrap_or(false)
+}
+
+/// An operation ended in its first poll, or did not.
+pub(crate) fn count_turn(ended: bool) {
+    let count = |streak: &Cell<u32>| streak.set(if ended { streak.get() + 1 } else { 0 });
+    // A thread whose locals are gone has no executor to be fair to.
+    let _gone = STREAK.try_with(count);
 }
 
 /// Whether somebody else can make progress while we look again.

@@ -9,6 +9,8 @@ async fn main() -> std::io::Result<()> {
     use tokio::io::unix::AsyncFd;
 
     let (ctx, driver) = Context::builder().build_with_driver()?;
+    // `AsyncFd::register` replaces `new` in tokio 1.54; the driver owns its descriptor, so both are sound here.
+    #[allow(deprecated)]
     let mut driver = AsyncFd::new(driver)?;
     let reactor = tokio::spawn(async move {
         loop {

@@ -35,6 +35,12 @@ impl AlignedBuf {
     ///
     /// # Panics
     /// If `alignment` is not a power of two, or `capacity` rounded up to it exceeds `isize::MAX`.
+    ///
+    /// ```
+    /// let buf = caio_core::AlignedBuf::new(1000, 512);
+    /// assert_eq!((buf.len(), buf.capacity()), (0, 1000)); // its address is aligned, its size is as asked for
+    /// assert_eq!(buf.as_ptr() as usize % 512, 0);
+    /// ```
     #[must_use]
     pub fn new(capacity: usize, alignment: usize) -> Self {
         let Ok(layout) = Layout::from_size_align(capacity, alignment) else {
@@ -68,23 +74,48 @@ impl AlignedBuf {
     }
 
     /// How many bytes there is room for.
+    ///
+    /// ```
+    /// let mut buf = caio_core::AlignedBuf::zeroed(4096, 4096);
+    /// buf.clear();
+    /// assert_eq!(buf.capacity(), 4096); // what a read into it may fill
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.layout.size()
     }
 
     /// What the address is a multiple of, in bytes.
+    ///
+    /// ```
+    /// let buf = caio_core::AlignedBuf::zeroed(4096, 512);
+    /// let room = caio_core::AlignedBuf::new(buf.len(), buf.alignment()); // another of the same kind
+    /// assert_eq!(room.alignment(), 512);
+    /// ```
     #[must_use]
     pub fn alignment(&self) -> usize {
         self.layout.align()
     }
 
     /// Forgets the bytes, keeps the room.
+    ///
+    /// ```
+    /// let mut buf = caio_core::AlignedBuf::zeroed(4096, 4096);
+    /// buf.clear();
+    /// assert!(buf.is_empty());
+    /// ```
     pub fn clear(&mut self) {
         self.len = 0;
     }
 
     /// Keeps the first `len` bytes, or all where there are fewer.
+    ///
+    /// ```
+    /// let mut buf = caio_core::AlignedBuf::new(16, 16);
+    /// buf.extend_from_slice(b"data\0\0\0\0");
+    /// buf.truncate(4);
+    /// assert_eq!(&buf[..], b"data");
+    /// ```
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
@@ -93,6 +124,13 @@ impl AlignedBuf {
     ///
     /// # Panics
     /// If there is no room for them: an aligned buffer does not grow.
+    ///
+    /// ```
+    /// let mut block = caio_core::AlignedBuf::new(512, 512);
+    /// block.extend_from_slice(b"header");
+    /// block.extend_from_slice(&[0; 506]); // padded, as `O_DIRECT` needs it
+    /// assert_eq!(block.len(), 512);
+    /// ```
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         assert!(end <= self.capacity(), "{end} bytes do not fit into the {} of this buffer", self.capacity());

@@ -49,12 +49,24 @@ impl<B: IoBuf> Slice<B> {
     }
 
     /// The whole buffer back.
+    ///
+    /// ```
+    /// use caio_core::IoBuf;
+    /// let part = b"Hello world".slice(6..);
+    /// assert_eq!(&part.into_inner()[..], b"Hello world");
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> B {
         self.buf
     }
 
     /// The whole buffer.
+    ///
+    /// ```
+    /// use caio_core::IoBuf;
+    /// let part = vec![7u8; 4096].slice(..512);
+    /// assert_eq!((part.len(), part.get_ref().len()), (512, 4096));
+    /// ```
     #[must_use]
     pub fn get_ref(&self) -> &B {
         &self.buf

@@ -1,6 +1,193 @@
-//! A theme that this system has no cases of.
+//! A child process must not use its parent's context, and must not hang when it tries.
 
-use super::Case;
+use super::bench::{Bench, cases, pattern};
+use super::pipe::pipe;
+use super::wait::{block_on, park, poll_once, until};
+use crate::NO_OFFSET;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-/// None.
-pub(super) const CASES: &[Case] = &[];
+cases!("fork":
+    child_cannot_start, child_cannot_await, child_cannot_use_a_batch, child_drops, child_closes, child_makes_its_own,
+    locks_that_were_held, parent_works_on,
+);
+
+/// Runs code in a child process, which must end by itself and in time, and say that all is well.
+fn in_child(code: impl FnOnce() -> bool) {
+    // SAFETY: the child runs only this code, whose allocations glibc and musl make safe after a fork, and leaves by `_exit`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+    if child == 0 {
+        let well = code();
+        // SAFETY: ends the child, without running what belongs to the parent.
+        unsafe { libc::_exit(i32::from(!well)) }
+    }
+    let ended = Child(child);
+    let mut status = 0;
+    until("the child ends", || {
+        // SAFETY: `status` is a place for the number that is written.
+        unsafe { libc::waitpid(ended.0, &mut status, libc::WNOHANG) == ended.0 }
+    });
+    std::mem::forget(ended);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child's status is {status:#x}");
+}
+
+/// A child that is killed where it does not end.
+struct Child(libc::pid_t);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // SAFETY: a signal to a child that nobody has waited for, so that its number is still its own.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+        // SAFETY: no status is asked for.
+        unsafe { libc::waitpid(self.0, std::ptr::null_mut(), 0) };
+    }
+}
+
+/// A new operation is refused, and its buffer comes back.
+fn child_cannot_start(bench: &Bench) {
+    let ctx = bench.context();
+    let fd = bench.file("start", b"data");
+    block_on(ctx.read(8, &fd, 0)).unwrap();
+    in_child(|| {
+        let (written, buf) = block_on(ctx.write(b"child".to_vec(), &fd, 0));
+        let read = block_on(ctx.read(8, &fd, 0).submit());
+        let synced = block_on(ctx.fsync(&fd));
+        written.is_err() && buf == b"child" && read.is_err() && synced.is_err() && ctx.in_flight() == 0
+    });
+    assert_eq!(bench.content("start"), b"data");
+    assert_eq!(block_on(ctx.read(8, &fd, 0)).unwrap(), b"data");
+}
+
+/// An operation that the parent started gives an error in the child.
+fn child_cannot_await(bench: &Bench) {
+    let ctx = bench.context();
+    let [(reader, mut writer), (second_reader, mut second_writer), (third_reader, _third_writer)] =
+        [pipe(), pipe(), pipe()];
+    let mut parked = ctx.read(8, &reader, NO_OFFSET);
+    park(&mut parked);
+    let mut submitted = Some(ctx.read_into(vec![0; 8], &second_reader, NO_OFFSET).submit());
+    let mut cancelled = Some(ctx.read(8, &third_reader, NO_OFFSET).submit());
+    in_child(|| {
+        let first = block_on(&mut parked).is_err();
+        let second = submitted.take().is_some_and(|read| block_on(read).0.is_err());
+        let third = cancelled
+            .take()
+            .is_some_and(|read| matches!(block_on(read.cancel()), crate::Outcome::Completed(Err(_), _)));
+        first && second && third
+    });
+    writer.write_all(b"1").unwrap();
+    assert_eq!(block_on(parked).unwrap(), b"1");
+    second_writer.write_all(b"2").unwrap();
+    let (read, _) = block_on(submitted.unwrap());
+    assert_eq!(read.unwrap(), 1);
+    drop(cancelled);
+}
+
+/// A batch of the parent's cannot be submitted, nor one of its operations.
+fn child_cannot_use_a_batch(bench: &Bench) {
+    let ctx = bench.context();
+    let fd = bench.file("batch", b"data");
+    let mut batch = Some(ctx.batch());
+    let mut writes: Vec<_> =
+        (0..3).map(|_| batch.as_mut().map(|batch| batch.write(b"child", &fd, 0))).map(Option::unwrap).collect();
+    in_child(|| {
+        let refused = batch.take().is_some_and(|batch| batch.submit().is_err());
+        let submitted = writes.pop().is_some_and(|write| block_on(write.submit()).0.is_err());
+        let awaited = writes.pop().is_some_and(|write| block_on(write).0.is_err());
+        writes.clear();
+        let added = block_on(ctx.batch().read(8, &fd, 0)).is_err();
+        refused && submitted && awaited && added
+    });
+    assert_eq!(bench.content("batch"), b"data");
+    assert_eq!((ctx.in_flight(), ctx.queued()), (0, 0));
+    drop(writes);
+}
+
+/// Dropping everything in the child does not hang, and does not disturb the parent.
+fn child_drops(bench: &Bench) {
+    let ctx = bench.context();
+    let (reader, mut writer) = pipe();
+    let mut parked = Some(ctx.read(8, &reader, NO_OFFSET));
+    parked.iter_mut().for_each(|read| drop(park(read)));
+    let mut kept = Some(ctx);
+    in_child(|| {
+        drop(parked.take());
+        drop(kept.take());
+        true
+    });
+    writer.write_all(b"parent").unwrap();
+    assert_eq!(block_on(parked.unwrap()).unwrap(), b"parent");
+}
+
+/// A close in the child ends at once; the parent's context stays open.
+fn child_closes(bench: &Bench) {
+    let ctx = bench.context();
+    let fd = bench.file("close", b"data");
+    let (reader, _writer) = pipe();
+    let mut parked = ctx.read(8, &reader, NO_OFFSET);
+    park(&mut parked);
+    in_child(|| {
+        block_on(ctx.close());
+        true
+    });
+    assert_eq!(block_on(ctx.read(8, &fd, 0)).unwrap(), b"data");
+}
+
+/// A context of its own works in the child.
+fn child_makes_its_own(bench: &Bench) {
+    let ctx = bench.context();
+    let fd = bench.file("own", b"data");
+    block_on(ctx.fsync(&fd)).unwrap();
+    in_child(|| {
+        let own = bench.bounded(4);
+        let (written, _) = block_on(own.write(b"mine", &fd, 0));
+        let synced = block_on(own.fsync(&fd));
+        let read = block_on(own.read(8, &fd, 0));
+        written.is_ok() && synced.is_ok() && read.is_ok_and(|data| data == b"mine")
+    });
+    assert_eq!(block_on(ctx.read(8, &fd, 0)).unwrap(), b"mine");
+}
+
+/// Whatever locks other threads held at the fork, the child does not wait for them.
+fn locks_that_were_held(bench: &Bench) {
+    let ctx = bench.bounded(4);
+    let fd = bench.file("locks", &pattern(10_000));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut dropped = ctx.fsync(&fd);
+                    drop(poll_once(&mut dropped));
+                    drop(dropped);
+                    assert_eq!(block_on(ctx.read(10, &fd, 0)).unwrap().len(), 10);
+                }
+            });
+        }
+        for _ in 0..20 {
+            let mut read = Some(ctx.read(8, &fd, 0).submit());
+            in_child(|| {
+                let inherited = read.take().is_none_or(|read| block_on(read).is_err());
+                let told = (ctx.in_flight(), ctx.queued()) == (0, 0);
+                inherited && told && block_on(ctx.fsync(&fd)).is_err()
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// The parent's operations go on while children come and go.
+fn parent_works_on(bench: &Bench) {
+    let ctx = bench.bounded(4);
+    let fd = bench.file("parent", &pattern(10_000));
+    for round in 0..10 {
+        let syncs: Vec<_> = (0..8).map(|_| ctx.fsync(&fd).submit()).collect();
+        in_child(|| true);
+        for sync in block_on(super::wait::join_all(syncs)) {
+            sync.unwrap();
+        }
+        assert_eq!(block_on(ctx.read(10, &fd, round)).unwrap().len(), 10);
+    }
+}

@@ -90,7 +90,6 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Runs all cases, one after the other.
-#[must_use]
 pub fn run(subject: &Subject) -> Report {
     let chosen = std::env::var("CAIO_TEST_CASE").unwrap_or_default();
     let mut report = Report::new(subject.name());

@@ -1,6 +1,102 @@
-//! A theme that this system has no cases of.
+//! What the counters say.
 
-use super::Case;
+use super::bench::{Bench, cases, pattern};
+use super::wait::{block_on, join_all, until};
+use crate::Context;
 
-/// None.
-pub(super) const CASES: &[Case] = &[];
+cases!("stats": bytes_are_counted, all_that_start_end, errors_end_too, dropped_ones_end_too, cancelled_ones_are_told, waiting_is_counted);
+
+/// Waits until all that was started has ended.
+fn settled(ctx: &Context) {
+    until("as many have ended as were started", || {
+        let stats = ctx.stats();
+        stats.submitted == stats.completed
+    });
+    assert_eq!((ctx.in_flight(), ctx.queued()), (0, 0));
+}
+
+/// Bytes in and out are counted apart.
+fn bytes_are_counted(bench: &Bench) {
+    let ctx = bench.context();
+    let fd = bench.file("bytes", b"");
+    assert_eq!(ctx.stats().submitted, 0);
+    block_on(async {
+        ctx.write(pattern(1000), &fd, 0).await.0.unwrap();
+        ctx.writev(vec![pattern(10), pattern(20)], &fd, 1000).await.0.unwrap();
+        ctx.read(600, &fd, 0).await.unwrap();
+        ctx.readv(vec![vec![0; 50], vec![0; 50]], &fd, 1000).await.0.unwrap();
+        ctx.fsync(&fd).await.unwrap();
+    });
+    let stats = ctx.stats();
+    assert_eq!((stats.bytes_written, stats.bytes_read), (1030, 630));
+    assert_eq!((stats.submitted, stats.completed, stats.cancelled), (5, 5, 0));
+}
+
+/// Everything that starts ends, and no more.
+fn all_that_start_end(bench: &Bench) {
+    let ctx = bench.bounded(4);
+    let fd = bench.file("all", &pattern(1000));
+    let reads = (0..50).map(|index| ctx.read(10, &fd, index * 10)).collect();
+    let syncs = (0..50).map(|_| ctx.fsync(&fd).submit()).collect();
+    block_on(join_all(reads)).into_iter().for_each(|read| drop(read.unwrap()));
+    block_on(join_all(syncs)).into_iter().for_each(Result::unwrap);
+    settled(&ctx);
+    let stats = ctx.stats();
+    assert_eq!((stats.submitted, stats.bytes_read, stats.cancelled), (100, 500, 0));
+    assert!(stats.inline <= stats.completed && stats.fallback <= stats.completed);
+}
+
+/// What fails has ended, and has transferred nothing.
+fn errors_end_too(bench: &Bench) {
+    let ctx = bench.context();
+    let _made = bench.file("errors", b"data");
+    let fd = std::fs::File::open(bench.path("errors")).unwrap().into();
+    for _ in 0..10 {
+        block_on(ctx.write(b"no", &fd, 0)).0.unwrap_err();
+    }
+    settled(&ctx);
+    let stats = ctx.stats();
+    assert_eq!((stats.completed, stats.bytes_written, stats.cancelled), (10, 0, 0));
+}
+
+/// What was dropped has ended in the end, also what still waited for room.
+fn dropped_ones_end_too(bench: &Bench) {
+    let ctx = bench.bounded(1);
+    let fd = bench.file("dropped", &pattern(1000));
+    let syncs: Vec<_> = (0..50).map(|_| ctx.fsync(&fd).submit()).collect();
+    drop(syncs);
+    let mut batch = ctx.batch();
+    drop(batch.read(10, &fd, 0));
+    drop(batch);
+    block_on(ctx.fsync(&fd)).unwrap();
+    settled(&ctx);
+    assert_eq!(ctx.stats().submitted, 51, "what was never started does not count");
+}
+
+/// What was cancelled is counted so, and what completed is not.
+fn cancelled_ones_are_told(bench: &Bench) {
+    let ctx = bench.bounded(1);
+    let fd = bench.file("cancelled", b"");
+    let syncs: Vec<_> = (0..50).map(|_| ctx.fsync(&fd).submit()).collect();
+    let outcomes = block_on(join_all(syncs.into_iter().map(crate::Operation::cancel).collect()));
+    let cancelled = outcomes.iter().filter(|outcome| matches!(outcome, crate::Outcome::Cancelled(()))).count();
+    drop(block_on(ctx.fsync(&fd).cancel()));
+    let mut batch = ctx.batch();
+    drop(block_on(batch.fsync(&fd).cancel()));
+    settled(&ctx);
+    let stats = ctx.stats();
+    assert_eq!((stats.submitted, stats.cancelled), (50, cancelled as u64));
+}
+
+/// What had to wait for room is counted, and has started nevertheless.
+fn waiting_is_counted(bench: &Bench) {
+    let ctx = bench.bounded(1);
+    let fd = bench.file("waiting", b"");
+    let syncs: Vec<_> = (0..50).map(|_| ctx.fsync(&fd).submit()).collect();
+    let waited = ctx.stats().waited;
+    block_on(join_all(syncs)).into_iter().for_each(Result::unwrap);
+    settled(&ctx);
+    let stats = ctx.stats();
+    assert!(stats.waited == waited && waited < stats.submitted, "{waited} of {} waited", stats.submitted);
+    assert!(waited != 0 || stats.inline == stats.completed, "there was room for one");
+}

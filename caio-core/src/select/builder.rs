@@ -35,30 +35,58 @@ impl Builder {
 
     /// The bound on operations in flight, 1 to [`LARGEST_MAX_REQUESTS`](crate::LARGEST_MAX_REQUESTS); by default
     /// [`DEFAULT_MAX_REQUESTS`](crate::DEFAULT_MAX_REQUESTS).
+    ///
+    /// ```
+    /// use caio_core::Context;
+    /// let builder = Context::builder().max_requests(1024);
+    /// assert!(Context::builder().max_requests(0).build().is_err()); // no room for any operation
+    /// ```
     pub fn max_requests(mut self, max_requests: usize) -> Self {
         self.settings.max_requests = max_requests;
         self
     }
 
     /// Forces a backend: if it cannot be used, building fails. The environment has no word then.
+    ///
+    /// ```
+    /// use caio_core::{BackendKind, Context};
+    /// if let Err(error) = Context::builder().backend(BackendKind::Uring).build() {
+    ///     eprintln!("this program needs io_uring: {error}");
+    /// }
+    /// ```
     pub fn backend(mut self, kind: BackendKind) -> Self {
         self.forced = Some(kind);
         self
     }
 
     /// The order in which backends are tried, and which are; by default [`BackendKind::ALL`].
+    ///
+    /// ```
+    /// use caio_core::{BackendKind, Context};
+    /// let builder = Context::builder().order([BackendKind::Uring, BackendKind::Thread]); // never kernel AIO
+    /// ```
     pub fn order(mut self, order: impl IntoIterator<Item = BackendKind>) -> Self {
         self.order = Some(order.into_iter().collect());
         self
     }
 
     /// The most threads of the pool; by default a few per core.
+    ///
+    /// ```
+    /// let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    /// let builder = caio_core::Context::builder().pool_size(2 * cores);
+    /// ```
     pub fn pool_size(mut self, threads: usize) -> Self {
         self.settings.pool_size = Some(threads);
         self
     }
 
     /// Has the thread backend use nothing but the standard library, as on systems other than Linux.
+    ///
+    /// ```
+    /// use caio_core::{BackendKind, Context};
+    /// let builder = Context::builder().backend(BackendKind::Thread).portable(true); // as on any other system
+    /// ```
     pub fn portable(mut self, portable: bool) -> Self {
         self.settings.portable = portable;
         self
@@ -69,6 +97,17 @@ impl Builder {
     /// # Errors
     /// The [`Refusal`] of a forced backend, or the [`Refusals`] of all that were tried (`io::Error::get_ref` gives them);
     /// `InvalidInput` if `CAIO_IMPL` names no backend, or a setting cannot be.
+    ///
+    /// ```
+    /// use caio_core::{Context, Refusals};
+    /// match Context::builder().build() {
+    ///     Ok(ctx) => println!("{} is used", ctx.backend()),
+    ///     Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Refusals>()) {
+    ///         Some(refusals) => eprintln!("{} backends were tried", refusals.as_slice().len()),
+    ///         None => eprintln!("a forced backend or a setting: {error}"),
+    ///     },
+    /// }
+    /// ```
     pub fn build(self) -> io::Result<Context> {
         self.open(false).map(|(context, _)| context)
     }
@@ -77,6 +116,18 @@ impl Builder {
     ///
     /// # Errors
     /// As [`build`](Self::build).
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::Context;
+    /// let (ctx, mut driver) = Context::builder().build_with_driver()?;
+    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// let write = ctx.write(b"Hello world", &fd, 0).submit();
+    /// while ctx.in_flight() > 0 {
+    ///     driver.reap(usize::MAX, 1, None)?;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn build_with_driver(self) -> io::Result<(Context, Driver)> {
         let (context, driver) = self.open(true)?;
         let missing =

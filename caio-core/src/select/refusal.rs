@@ -32,6 +32,13 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal of a step, with its error and what to do about it.
+    ///
+    /// ```
+    /// use caio_core::{BackendKind, Refusal};
+    /// let error = std::io::Error::other("the kernel lacks IORING_OP_READ");
+    /// let refusal = Refusal::new(BackendKind::Uring, "io_uring_register", error, "use Linux 5.6 or later");
+    /// assert!(refusal.to_string().ends_with("use Linux 5.6 or later"));
+    /// ```
     #[must_use]
     pub fn new(backend: BackendKind, step: &'static str, error: io::Error, remedy: impl Into<String>) -> Self {
         let errno = error::errno(&error);
@@ -41,30 +48,65 @@ impl Refusal {
     }
 
     /// The backend that cannot be used.
+    ///
+    /// ```
+    /// # use caio_core::{BackendKind, Refusal};
+    /// # let error = std::io::Error::from_raw_os_error(1);
+    /// let refusal = Refusal::new(BackendKind::Uring, "io_uring_setup", error, "allow io_uring");
+    /// assert_eq!(refusal.backend(), BackendKind::Uring);
+    /// ```
     #[must_use]
     pub fn backend(&self) -> BackendKind {
         self.backend
     }
 
     /// What was tried: a system call or a setting.
+    ///
+    /// ```
+    /// # use caio_core::{BackendKind, Refusal};
+    /// # let error = std::io::Error::from_raw_os_error(1);
+    /// let refusal = Refusal::new(BackendKind::Aio, "io_setup", error, "raise fs.aio-max-nr");
+    /// assert_eq!(refusal.step(), "io_setup");
+    /// ```
     #[must_use]
     pub fn step(&self) -> &'static str {
         self.step
     }
 
     /// The system's error number, where there was one.
+    ///
+    /// ```
+    /// # use caio_core::{BackendKind, Refusal};
+    /// let error = std::io::Error::other("not a system call's error");
+    /// let refusal = Refusal::new(BackendKind::Thread, "settings", error, "choose another setting");
+    /// assert_eq!(refusal.errno(), None);
+    /// ```
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         self.errno
     }
 
     /// What went wrong, with the error's name.
+    ///
+    /// ```
+    /// # use caio_core::{BackendKind, Refusal};
+    /// let error = std::io::Error::other("the kernel lacks IORING_OP_READ");
+    /// let refusal = Refusal::new(BackendKind::Uring, "io_uring_register", error, "use Linux 5.6 or later");
+    /// assert_eq!(refusal.reason(), "the kernel lacks IORING_OP_READ");
+    /// ```
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
     /// What to do about it.
+    ///
+    /// ```
+    /// # use caio_core::{BackendKind, Refusal};
+    /// # let error = std::io::Error::from_raw_os_error(11);
+    /// let refusal = Refusal::new(BackendKind::Aio, "io_setup", error, "raise fs.aio-max-nr");
+    /// assert_eq!(refusal.remedy(), "raise fs.aio-max-nr");
+    /// ```
     #[must_use]
     pub fn remedy(&self) -> &str {
         &self.remedy
@@ -97,6 +139,16 @@ pub struct Refusals(pub(super) Vec<Refusal>);
 
 impl Refusals {
     /// The refusals in the order in which the backends were tried.
+    ///
+    /// ```
+    /// use caio_core::{Context, Refusals};
+    /// if let Err(error) = Context::new() {
+    ///     let refusals = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusals>());
+    ///     for refusal in refusals.map_or(&[][..], Refusals::as_slice) {
+    ///         println!("{}: {}", refusal.backend(), refusal.reason());
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[Refusal] {
         &self.0

@@ -2,7 +2,8 @@
 
 use crate::streams;
 use caio_core::{
-    Backend, BackendKind, Completer, Context, Finished, Key, NO_OFFSET, Opened, Request, Settings, SharedFd, View,
+    AlignedBuf, Backend, BackendKind, Completer, Context, Finished, Key, NO_OFFSET, Opened, Request, Settings,
+    SharedFd, View,
 };
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -101,12 +102,15 @@ fn write(mut file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
     if offset == NO_OFFSET { file.write(buf) } else { streams::write_at(file, buf, offset) }
 }
 
+/// What `O_DIRECT` asks of memory, everywhere.
+const ALIGNMENT: usize = 4096;
+
 /// Reads all at once, and hands the bytes out to the buffers in turn.
 fn readv(mut file: &File, bufs: &mut [IoSliceMut<'_>], offset: u64) -> io::Result<usize> {
     if offset == NO_OFFSET {
         return file.read_vectored(bufs);
     }
-    let mut all = vec![0; bufs.iter().map(|buf| buf.len()).sum()];
+    let mut all = AlignedBuf::zeroed(bufs.iter().map(|buf| buf.len()).sum(), ALIGNMENT);
     let bytes = streams::read_at(file, &mut all, offset)?;
     let mut rest = &all[..bytes];
     for buf in bufs {
@@ -119,7 +123,8 @@ fn readv(mut file: &File, bufs: &mut [IoSliceMut<'_>], offset: u64) -> io::Resul
 
 /// Writes them as one.
 fn writev(mut file: &File, bufs: &[IoSlice<'_>], offset: u64, most: usize) -> io::Result<usize> {
-    let all: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
+    let mut all = AlignedBuf::new(bufs.iter().map(|buf| buf.len()).sum(), ALIGNMENT);
+    bufs.iter().for_each(|buf| all.extend_from_slice(buf));
     let part = &all[..all.len().min(most)];
     if offset == NO_OFFSET { file.write(part) } else { streams::write_at(file, part, offset) }
 }
