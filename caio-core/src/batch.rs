@@ -90,7 +90,7 @@ impl Batch {
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
     /// let mut batch = ctx.batch();
-    /// let writes = ["one", "two"].map(|word| batch.write(word, fd, caio_core::NO_OFFSET));
+    /// let writes = [("one", 0), ("two", 3)].map(|(word, offset)| batch.write(word, fd, offset));
     /// batch.submit()?;
     /// for write in writes {
     ///     let (written, _word) = write.await;
@@ -98,7 +98,7 @@ impl Batch {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn write<B: IoBuf>(&mut self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
+    pub fn write<B: IoBuf + 'static>(&mut self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
         self.add(self.ctx.write(buf, fd, offset))
     }
 
@@ -126,7 +126,7 @@ impl Batch {
     /// let (bytes, bufs) = record.await;
     /// # Ok(()) }
     /// ```
-    pub fn writev<B: IoBuf>(&mut self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
+    pub fn writev<B: IoBuf + 'static>(&mut self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
         self.add(self.ctx.writev(bufs, fd, offset))
     }
 
@@ -222,7 +222,7 @@ impl Batch {
     }
 
     /// Adds an operation.
-    fn add<P: Payload>(&mut self, mut op: Operation<P>) -> Operation<P> {
+    fn add<P: Payload + 'static>(&mut self, mut op: Operation<P>) -> Operation<P> {
         if self.keys.len() >= MAX_BATCH {
             op.fail(error::too_many_operations(MAX_BATCH));
         } else {

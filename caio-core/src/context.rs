@@ -146,8 +146,14 @@ impl Context {
 
     /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of the file.
     ///
-    /// The result may be shorter than asked for, as that of `pread(2)`. An `offset` of `u64::MAX` means 'no offset', as a pipe
-    /// needs. Errors are those of the system call; `InvalidInput` for an offset beyond `i64::MAX`.
+    /// The result may be shorter than asked for, as that of `pread(2)`, and is never longer than
+    /// [`MAX_TRANSFER`](crate::MAX_TRANSFER). An `offset` of `u64::MAX`, [`NO_OFFSET`](crate::NO_OFFSET), means 'no offset',
+    /// as a pipe needs: the operation is then that of `read(2)`. The minimum kernel is that of the [`BackendKind`].
+    ///
+    /// # Errors
+    /// The operation's result is an error: that of the system call; `InvalidInput` for an offset beyond `i64::MAX`;
+    /// `NotSeekable` (`ESPIPE`) for an offset in a stream; `OutOfMemory` if there is no memory for `len` bytes; an error of its own
+    /// if the context was closed, or belongs to the parent process.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -168,6 +174,12 @@ impl Context {
 
     /// Reads at `offset` into a buffer's whole capacity, and sets its length to what was read.
     ///
+    /// The result may be shorter than that, as that of `pread(2)`; 0 is the end of the file. Offset and minimum kernel are as for
+    /// [`read`](Self::read).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); the buffer comes back with the error.
+    ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
     /// let mut buf = Vec::with_capacity(4096);
@@ -184,6 +196,12 @@ impl Context {
 
     /// Writes a buffer at `offset`. The result may be less than its length, as that of `pwrite(2)`.
     ///
+    /// Without an offset, [`NO_OFFSET`](crate::NO_OFFSET), it is that of `write(2)`. The minimum kernel is that of the
+    /// [`BackendKind`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), such as `StorageFull` (`ENOSPC`) or `BrokenPipe` (`EPIPE`); the buffer comes back with the error.
+    ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
     /// use caio_core::IoBuf;
@@ -194,11 +212,15 @@ impl Context {
     /// }
     /// # Ok(()) }
     /// ```
-    pub fn write<B: IoBuf>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
+    pub fn write<B: IoBuf + 'static>(&self, buf: B, fd: &SharedFd, offset: u64) -> Operation<Write<B>> {
         Operation::new(self, Write(buf), fd, offset)
     }
 
-    /// Reads at `offset` into several buffers in turn, see `preadv(2)`.
+    /// Reads at `offset` into several buffers in turn, see `preadv(2)`; without an offset, `readv(2)`. The lengths that are set
+    /// add up to the result. The minimum kernel is that of the [`BackendKind`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS). The buffers come back with it.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -212,7 +234,11 @@ impl Context {
         Operation::new(self, Readv::new(bufs), fd, offset)
     }
 
-    /// Writes several buffers in turn at `offset`, see `pwritev(2)`.
+    /// Writes several buffers in turn at `offset`, see `pwritev(2)`; without an offset, `writev(2)`. The result may be less than
+    /// their lengths in all. The minimum kernel is that of the [`BackendKind`].
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS). The buffers come back with it.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -221,12 +247,17 @@ impl Context {
     /// assert!(bytes? <= 12);
     /// # Ok(()) }
     /// ```
-    pub fn writev<B: IoBuf>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
+    pub fn writev<B: IoBuf + 'static>(&self, bufs: Vec<B>, fd: &SharedFd, offset: u64) -> Operation<Writev<B>> {
         Operation::new(self, Writev::new(bufs), fd, offset)
     }
 
     /// Brings data and metadata to the disk: `fsync(2)`, on macOS `F_FULLFSYNC`. It covers the writes that were awaited
-    /// before it started, and says nothing of those in flight.
+    /// before it started, and says nothing of those in flight. The minimum kernel is that of the [`BackendKind`].
+    ///
+    /// # Errors
+    /// The operation's result is an error: that of the system call, such as `EIO` for a write that did not reach the disk, or
+    /// `InvalidInput` (`EINVAL`) for a file that cannot be synced, such as a pipe; an error of its own if the context was closed,
+    /// or belongs to the parent process.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -240,6 +271,9 @@ impl Context {
     }
 
     /// Brings data, and the metadata needed to read it back, to the disk: `fdatasync(2)`. As [`fsync`](Self::fsync) otherwise.
+    ///
+    /// # Errors
+    /// As [`fsync`](Self::fsync).
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {

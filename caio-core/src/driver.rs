@@ -39,7 +39,7 @@ impl Driver {
     ///
     /// ```
     /// fn turn(driver: &mut caio_core::Driver) -> std::io::Result<()> {
-    ///     // At least one completion, but no more than 10 ms for it; no more than 64 at a time, so that others have their turn.
+    ///     // Up to 10 ms for the first; no more than 64 at a time, so that the loop's other sources have their turn.
     ///     let delivered = driver.reap(64, 1, Some(std::time::Duration::from_millis(10)))?;
     ///     println!("{delivered} futures can go on");
     ///     Ok(())

@@ -224,14 +224,11 @@ const PAUSE: u32 = 256;
 /// What was learnt about a file. Advice only: a wrong hint costs time, never a wrong result.
 ///
 /// ```
-/// use caio_core::{Attempt, Attempted};
-/// /// Tries the inline route of a backend, `copy`, where it is likely to be of use.
-/// fn attempt<'a>(attempt: Attempt<'a>, copy: fn(&Attempt<'a>) -> bool) -> Attempted {
+/// const NO_NOWAIT: u32 = 1; // a backend's own bit
+/// /// Whether a backend tries its inline route, after what earlier operations on the file have shown.
+/// fn is_worth_a_try(attempt: &caio_core::Attempt<'_>) -> bool {
 ///     let hints = attempt.fd().hints();
-///     if hints.inline_is_worthwhile() && !copy(&attempt) {
-///         hints.inline_missed();
-///     }
-///     attempt.missed()
+///     hints.marks() & NO_NOWAIT == 0 && hints.inline_is_worthwhile()
 /// }
 /// ```
 #[derive(Debug)]

@@ -185,6 +185,17 @@ impl Op {
 }
 
 /// Memory of one operation: an address and a length, laid out as `struct iovec` on Unix.
+///
+/// ```
+/// use caio_core::{Op, Region};
+/// /// The one region of an operation that is not vectored.
+/// fn region(op: &Op) -> Option<Region> {
+///     match op {
+///         Op::Read { region, .. } | Op::Write { region, .. } => Some(*region),
+///         Op::Readv { .. } | Op::Writev { .. } | Op::Fsync | Op::Fdatasync => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Region {
@@ -235,9 +246,9 @@ impl Region {
     /// Whether it is empty.
     ///
     /// ```
-    /// /// Ends an operation that transfers nothing, without a system call.
-    /// fn skip(request: caio_core::Request, region: &caio_core::Region) -> Result<(), caio_core::Finished> {
-    ///     if region.is_empty() { Err(request.finish(Ok(0))) } else { Ok(()) }
+    /// /// How many buffers of a vectored operation have any bytes.
+    /// fn used(regions: &caio_core::Regions) -> usize {
+    ///     regions.as_slice().iter().filter(|region| !region.is_empty()).count()
     /// }
     /// ```
     #[must_use]

@@ -83,8 +83,12 @@ pub(crate) struct End {
 impl<P: Payload> Unpin for Operation<P> {}
 
 impl<P: Payload> Operation<P> {
-    /// An operation that has not started.
-    pub(crate) fn new(ctx: &Context, payload: P, fd: &SharedFd, offset: u64) -> Self {
+    /// An operation that has not started. This is the only way to make one, and so nothing borrowed is ever in flight; the
+    /// type itself does not say `'static`, because then the compiler could not prove that futures which hold it are `Send`.
+    pub(crate) fn new(ctx: &Context, payload: P, fd: &SharedFd, offset: u64) -> Self
+    where
+        P: 'static,
+    {
         Self {
             ctx: ctx.clone(),
             payload: Held::new(payload),
@@ -310,7 +314,7 @@ impl<P: Payload> Operation<P> {
         if looking {
             self.ctx.carrier().harvest();
         }
-        match self.ctx.shared().table.look(key, Some(cx.waker())) {
+        match self.ctx.shared().table.look(key, cx.waker()) {
             Look::Done { completion, expired, fd, transfers } => {
                 if looking {
                     self.ctx.shared().patience.paid_off();
@@ -319,7 +323,7 @@ impl<P: Payload> Operation<P> {
                 let End { result, cancelled } = self.settle(key, completion, expired);
                 Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
             }
-            Look::Pending { .. } => {
+            Look::Pending => {
                 if let Phase::Looking(_, until) = self.phase {
                     self.wait(key, until, cx);
                 }
@@ -359,10 +363,7 @@ impl<P: Payload> Operation<P> {
             return None;
         };
         self.deadline?;
-        match self.ctx.shared().table.look(key, None) {
-            Look::Pending { expired: true } => P::timed_out(),
-            Look::Pending { expired: false } | Look::Done { .. } => None,
-        }
+        if self.ctx.shared().table.is_expired(key) { P::timed_out() } else { None }
     }
 
     /// Asks the backend to end it early. Gives its end where it has not started.
@@ -410,13 +411,21 @@ impl<P: Payload> Future for Operation<P> {
 }
 
 impl<P: Payload> Operation<P> {
+    /// The payload as the table keeps it.
+    fn orphan(&mut self) -> Box<dyn Orphan> {
+        let orphan: Box<dyn Orphan + '_> = Box::new(Abandoned(self.payload.transfer()));
+        // SAFETY: `new` demanded that the payload's type is `'static`, so the longer lifetime is the true one.
+        unsafe { std::mem::transmute::<Box<dyn Orphan + '_>, Box<dyn Orphan + 'static>>(orphan) }
+    }
+
     /// Gives the operation up: the table keeps its memory until the backend is done.
     fn leave(&mut self) {
         let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
             Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
         };
-        let shared = self.ctx.shared();
+        let ctx = self.ctx.clone();
+        let shared = ctx.shared();
         if shared.is_inherited() {
             std::mem::forget(self.payload.transfer());
             return;
@@ -425,15 +434,15 @@ impl<P: Payload> Operation<P> {
             shared.unschedule(deadline, key);
         }
         match shared.table.detach(key) {
-            Detached::Ended(completion) => Box::new(Abandoned(self.payload.transfer())).discard(completion),
+            Detached::Ended(completion) => self.orphan().discard(completion),
             Detached::Unstarted => {}
             Detached::Waited => shared.stats.cancelled(),
-            Detached::Running => match shared.table.abandon(key, Box::new(Abandoned(self.payload.transfer()))) {
+            Detached::Running => match shared.table.abandon(key, self.orphan()) {
                 Ok(true) => {
                     shared.cancel(key);
-                    self.ctx.carrier().arm();
+                    ctx.carrier().arm();
                 }
-                Ok(false) => self.ctx.carrier().arm(),
+                Ok(false) => ctx.carrier().arm(),
                 Err((orphan, completion)) => orphan.discard(completion),
             },
         }

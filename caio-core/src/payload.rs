@@ -25,7 +25,7 @@ pub(crate) use sealed::Sealed;
 ///     ops.into_iter().map(Operation::submit).collect()
 /// }
 /// ```
-pub trait Payload: Sealed + Send + 'static {
+pub trait Payload: Sealed + Send {
     /// What awaiting the operation gives.
     type Output;
     /// The buffer that a cancelled operation gives back.

@@ -36,8 +36,9 @@ pub type BufResult<T, B> = (std::io::Result<T>, B);
 /// The memory at [`stable_ptr`](Self::stable_ptr) must be initialised for
 /// [`bytes_init`](Self::bytes_init) bytes, and must stay where it is, allocated and unchanged, while the
 /// value is moved about or leaked, until it is dropped or changed by somebody who owns it or borrows it
-/// mutably. Both functions must keep giving the same answer meanwhile.
-pub unsafe trait IoBuf: Send + 'static {
+/// mutably, or until its type's lifetime ends (an operation takes `'static` buffers only). Both functions
+/// must keep giving the same answer meanwhile.
+pub unsafe trait IoBuf: Send {
     /// The first byte.
     fn stable_ptr(&self) -> *const u8;
 
@@ -80,7 +81,7 @@ pub unsafe trait IoBuf: Send + 'static {
 /// # Safety
 /// As for [`IoBuf`], for [`bytes_total`](Self::bytes_total) bytes that may be uninitialised, that nobody else reads or
 /// writes, and that start at the same address.
-pub unsafe trait IoBufMut: IoBuf {
+pub unsafe trait IoBufMut: IoBuf + 'static {
     /// The first byte.
     fn stable_mut_ptr(&mut self) -> *mut u8;
 

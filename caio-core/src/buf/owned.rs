@@ -70,8 +70,8 @@ unsafe impl IoBuf for String {
     }
 }
 
-// SAFETY: memory that lives for ever and that nobody changes.
-unsafe impl IoBuf for &'static [u8] {
+// SAFETY: memory that nobody changes for as long as the reference's lifetime.
+unsafe impl IoBuf for &[u8] {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
     }
@@ -81,8 +81,8 @@ unsafe impl IoBuf for &'static [u8] {
     }
 }
 
-// SAFETY: memory that lives for ever and that nobody changes.
-unsafe impl<const N: usize> IoBuf for &'static [u8; N] {
+// SAFETY: memory that nobody changes for as long as the reference's lifetime.
+unsafe impl<const N: usize> IoBuf for &[u8; N] {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
     }
@@ -92,8 +92,8 @@ unsafe impl<const N: usize> IoBuf for &'static [u8; N] {
     }
 }
 
-// SAFETY: memory that lives for ever and that nobody changes.
-unsafe impl IoBuf for &'static str {
+// SAFETY: memory that nobody changes for as long as the reference's lifetime.
+unsafe impl IoBuf for &str {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
     }

@@ -1,5 +1,13 @@
 //! Tests of the core through its public API.
 
+mod admission;
+mod buffers;
+mod endings;
+mod mock;
+mod model;
+mod select;
+mod tracked;
+
 #[cfg(target_os = "linux")]
 mod conformance;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,11 @@
 //! The operations in flight: who waits for room, who runs, who has ended, and whom to wake.
 
+mod answers;
+mod slot;
+
+pub(crate) use answers::{CancelStep, Detached, Effects, Ended, Look, Released};
+use slot::{Slot, Stage};
+
 use crate::completer::Completion;
 use crate::key::Key;
 use crate::op::{IoPriority, Op};
@@ -44,129 +50,6 @@ struct State {
     limit: usize,
     /// Whether new operations are refused.
     closed: bool,
-}
-
-/// One operation.
-#[derive(Debug)]
-struct Slot {
-    /// Which use of the place this is.
-    generation: u32,
-    /// What is asked for.
-    op: Op,
-    /// Keeps the file open.
-    fd: SharedFd,
-    /// How urgent it is.
-    priority: Option<IoPriority>,
-    /// How far it has come.
-    stage: Stage,
-    /// Whom to wake.
-    waker: Option<Waker>,
-    /// What its future left behind when it was dropped: the memory.
-    orphan: Option<Box<dyn Orphan>>,
-    /// Whether somebody asked for it to be cancelled.
-    cancel_asked: bool,
-    /// Whether its time is up.
-    expired: bool,
-}
-
-/// How far an operation has come.
-#[derive(Debug)]
-enum Stage {
-    /// In a batch that has not been submitted.
-    Staged,
-    /// There is no room yet.
-    Waiting,
-    /// The backend has it.
-    Running,
-    /// It has ended.
-    Done(Completion),
-}
-
-/// What becomes of a staged operation.
-#[derive(Debug)]
-pub(crate) enum Released {
-    /// It is to be submitted.
-    Run(Request),
-    /// It waits for room.
-    Wait,
-    /// It has ended, because the table was closed; wake its future.
-    Refused(Option<Waker>),
-    /// Nothing: it was released before, or has gone.
-    Not,
-}
-
-/// What a dropped future leaves.
-#[derive(Debug)]
-pub(crate) enum Detached {
-    /// Nothing: it had not started.
-    Unstarted,
-    /// Nothing: it waited for room.
-    Waited,
-    /// The result that nobody took.
-    Ended(Completion),
-    /// Its memory, which the backend uses: it must be left with [`Table::abandon`].
-    Running,
-}
-
-/// What a future finds when it looks.
-#[derive(Debug)]
-pub(crate) enum Look {
-    /// It has ended, and the entry is gone.
-    Done {
-        /// How it ended.
-        completion: Completion,
-        /// Whether its time was up.
-        expired: bool,
-        /// Its file, to be released without a lock.
-        fd: SharedFd,
-        /// Whether it was to transfer bytes.
-        transfers: bool,
-    },
-    /// Not yet.
-    Pending {
-        /// Whether its time is up.
-        expired: bool,
-    },
-}
-
-/// What to do for a cancel.
-#[derive(Debug)]
-pub(crate) enum CancelStep {
-    /// Nothing: it has ended, or the key is stale.
-    Nothing,
-    /// It had not started, and has now ended.
-    Ended {
-        /// Wake its future.
-        waker: Option<Waker>,
-        /// Whether it waited for room.
-        waited: bool,
-    },
-    /// The backend must be asked.
-    AskBackend(Option<Waker>),
-}
-
-/// What a completion brings about, to be done without the lock.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    /// Whom to wake.
-    pub(crate) waker: Option<Waker>,
-    /// The memory and the file that a dropped future left behind.
-    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
-    /// The operation that now has room.
-    pub(crate) next: Option<Request>,
-    /// What ended, for the counters; `None` if the key was stale.
-    pub(crate) ended: Option<Ended>,
-}
-
-/// What ended, for the counters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ended {
-    /// Whether it was a read.
-    pub(crate) read: bool,
-    /// Bytes transferred.
-    pub(crate) bytes: usize,
-    /// Whether it was cancelled.
-    pub(crate) cancelled: bool,
 }
 
 impl Table {
@@ -251,12 +134,12 @@ impl Table {
 
     /// Looks for the result, and leaves the waker if there is none yet. Cloning or dropping a waker is user code, and
     /// is done without the lock.
-    pub(crate) fn look(&self, key: Key, waker: Option<&Waker>) -> Look {
+    pub(crate) fn look(&self, key: Key, waker: &Waker) -> Look {
         let mut fresh = None;
         loop {
             let mut state = lock(&self.state);
             let Some(slot) = state.slot(key) else {
-                return Look::Pending { expired: false };
+                return Look::Pending;
             };
             if matches!(slot.stage, Stage::Done(_)) {
                 let slot = state.slots.remove(key.index());
@@ -268,22 +151,23 @@ impl Table {
                 };
                 return Look::Done { completion, expired, fd, transfers: !op.is_sync() };
             }
-            let expired = slot.expired;
-            let Some(waker) = waker else {
-                return Look::Pending { expired };
-            };
             if slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                return Look::Pending { expired };
+                return Look::Pending;
             }
             if fresh.is_some() {
                 let old = std::mem::replace(&mut slot.waker, fresh);
                 drop(state);
                 drop(old);
-                return Look::Pending { expired };
+                return Look::Pending;
             }
             drop(state);
             fresh = Some(waker.clone());
         }
+    }
+
+    /// Whether the operation's time is up although it has not ended.
+    pub(crate) fn is_expired(&self, key: Key) -> bool {
+        lock(&self.state).slot(key).is_some_and(|slot| slot.expired && !matches!(slot.stage, Stage::Done(_)))
     }
 
     /// A future is dropped: takes the entry away if the backend does not have it.
@@ -485,27 +369,5 @@ impl State {
             return Some(request);
         }
         None
-    }
-}
-
-impl Slot {
-    /// Whether this is the key's operation, and it waits.
-    fn is_waiting(&self, key: Key) -> bool {
-        matches!(self.stage, Stage::Waiting) && key == Key::new(key.index() as u32, self.generation)
-    }
-
-    /// The token for a backend.
-    fn request(&self, key: Key) -> Request {
-        Request::new(key, self.op.duplicate(), self.fd.clone(), self.priority)
-    }
-
-    /// What ended, for the counters.
-    fn ended(&self, completion: &Completion) -> Ended {
-        let (bytes, cancelled) = match completion {
-            Completion::Done(Ok(bytes)) => (*bytes, false),
-            Completion::Done(Err(_)) => (0, false),
-            Completion::Cancelled => (0, true),
-        };
-        Ended { read: self.op.is_read(), bytes, cancelled }
     }
 }
