@@ -1,0 +1,28 @@
+//! What is learnt about a file, kept in the bits of its hints that belong to this crate.
+
+use caio_core::SharedFd;
+use caio_sys::file::{FileType, stat};
+use std::os::fd::AsFd;
+
+/// Its reads know no `RWF_NOWAIT`.
+pub(super) const NO_NOWAIT_READ: u32 = 1 << 24;
+/// Its writes know no `RWF_NOWAIT`.
+pub(super) const NO_NOWAIT_WRITE: u32 = 1 << 25;
+/// Whether it is a character device was asked.
+const ASKED: u32 = 1 << 26;
+/// It is a character device.
+const DEVICE: u32 = 1 << 27;
+
+/// Whether an operation on the file may have to wait for somebody else: a pipe, a socket, a character device.
+pub(super) fn may_wait(fd: &SharedFd) -> bool {
+    if fd.is_stream() {
+        return true;
+    }
+    let marks = fd.hints().marks();
+    if marks & ASKED != 0 {
+        return marks & DEVICE != 0;
+    }
+    let device = stat(fd.as_fd()).is_ok_and(|stat| stat.file_type == FileType::CharacterDevice);
+    fd.hints().mark(if device { ASKED | DEVICE } else { ASKED });
+    device
+}

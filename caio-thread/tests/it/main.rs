@@ -1,0 +1,3 @@
+//! The pool's promises, tested through its public API.
+
+mod conformance;
