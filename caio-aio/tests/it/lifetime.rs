@@ -1,0 +1,172 @@
+//! Contexts that go while operations are in flight.
+
+use crate::support::{
+    BLOCK, alone, block_of, context, direct_file, eventually, kernel_contexts, own, pipe, refuse_here, room,
+};
+use caio_aio::{Aio, Routes};
+use caio_core::SharedFd;
+use futures::executor::block_on;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context as TaskContext, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Polls a future once, and drops it.
+fn begin(future: impl Future) {
+    let _ = pin!(future).poll(&mut TaskContext::from_waker(Waker::noop()));
+}
+
+/// Waits until this process has no context, no thread but its own, and its descriptors of before.
+fn all_is_given_back(threads: usize, descriptors: usize) {
+    eventually("the contexts are destroyed", || kernel_contexts() == 0);
+    eventually("the threads end", || own("task") <= threads);
+    eventually("the descriptors are closed", || own("fd") <= descriptors);
+}
+
+#[test]
+fn contexts_that_go_in_flight_give_everything_back() {
+    alone("lifetime::contexts_that_go_in_flight_give_everything_back", || {
+        let Some(fd) = direct_file(8) else { return };
+        let Some(first) = context(Routes::Auto, 8) else { return };
+        drop(first);
+        eventually("the context is destroyed", || kernel_contexts() == 0);
+        let (empty, _writer) = pipe();
+        let buffered: SharedFd = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap().into();
+        eventually("the threads end", || own("task") <= 2);
+        let (threads, descriptors) = (own("task"), own("fd"));
+        for round in 0..200 {
+            let ctx = Aio::builder().max_requests(16).build().unwrap();
+            begin(ctx.read(64, &empty, u64::MAX));
+            if round % 4 != 0 {
+                for at in 0..8 {
+                    begin(ctx.read_into(room(), &fd, (at * BLOCK) as u64));
+                }
+                begin(ctx.write(block_of(1), &fd, 0));
+                begin(ctx.write(vec![1; 1 << 17], &buffered, 0));
+                begin(ctx.fdsync(&fd));
+            }
+        }
+        all_is_given_back(threads, descriptors);
+    });
+}
+
+#[test]
+fn driven_contexts_give_everything_back() {
+    alone("lifetime::driven_contexts_give_everything_back", || {
+        let Some(fd) = direct_file(8) else { return };
+        let Some(first) = context(Routes::Auto, 8) else { return };
+        drop(first);
+        eventually("the context is destroyed", || kernel_contexts() == 0);
+        let (empty, _writer) = pipe();
+        eventually("the threads end", || own("task") <= 2);
+        let (threads, descriptors) = (own("task"), own("fd"));
+        for round in 0..50 {
+            let (ctx, mut driver) = Aio::builder().max_requests(16).build_with_driver().unwrap();
+            begin(ctx.read(64, &empty, u64::MAX));
+            for at in 0..8 {
+                begin(ctx.read_into(room(), &fd, (at * BLOCK) as u64));
+            }
+            if round % 2 == 0 {
+                drop(ctx);
+                // Abandoned operations are delivered to nobody; waiting for them ends.
+                while driver.reap(4, 1, Some(crate::support::PATIENCE)).unwrap() != 0 {}
+            }
+        }
+        all_is_given_back(threads, descriptors);
+    });
+}
+
+#[test]
+fn a_drop_does_not_wait() {
+    let (Some(ctx), Some(fd)) = (context(Routes::Auto, 16), direct_file(8)) else { return };
+    let (empty, _writer) = pipe();
+    begin(ctx.read(64, &empty, u64::MAX));
+    for at in 0..8 {
+        begin(ctx.read_into(room(), &fd, (at * BLOCK) as u64));
+    }
+    // Destroying a context takes some 30 ms of the kernel even where nothing runs. The quickest of a few counts: others run as well.
+    let drops = (0..20).map(|_| {
+        let ctx = context(Routes::Auto, 8).unwrap();
+        let begun = Instant::now();
+        drop(ctx);
+        begun.elapsed()
+    });
+    let quickest = drops.min().unwrap();
+    assert!(quickest < Duration::from_millis(5), "{quickest:?}");
+}
+
+#[test]
+fn closing_drains_and_may_be_repeated() {
+    let (Some(ctx), Some(fd)) = (context(Routes::Auto, 16), direct_file(8)) else { return };
+    let reads: Vec<_> = (0..16).map(|at| ctx.read_into(room(), &fd, (at % 8 * BLOCK) as u64).submit()).collect();
+    block_on(ctx.close());
+    assert_eq!(ctx.in_flight(), 0);
+    block_on(ctx.close());
+    for (at, read) in reads.into_iter().enumerate() {
+        let (read, block) = block_on(read);
+        assert_eq!((read.unwrap(), block[0]), (BLOCK, (at % 8) as u8));
+    }
+    let (refused, _) = block_on(ctx.read_into(room(), &fd, 0));
+    refused.unwrap_err();
+}
+
+#[test]
+fn without_any_thread_a_context_still_goes() {
+    alone("lifetime::without_any_thread_a_context_still_goes", || {
+        let Some(fd) = direct_file(8) else { return };
+        let body = move || {
+            let filters = [(libc::SYS_clone, None, libc::EAGAIN), (libc::SYS_clone3, None, libc::EAGAIN)];
+            let Some(ctx) = context(Routes::Auto, 8) else { return };
+            if !refuse_here(&filters) {
+                return;
+            }
+            assert!(thread::Builder::new().spawn(|| ()).is_err());
+            // Nobody could take its completion back from the kernel: it fails, or is done otherwise, but does not hang.
+            let (read, _) = block_on(ctx.read_into(room(), &fd, 0));
+            println!("without threads: {read:?}");
+            drop(ctx);
+            assert_eq!(kernel_contexts(), 0);
+        };
+        thread::spawn(body).join().unwrap();
+    });
+}
+
+#[test]
+fn an_idle_context_wakes_nobody() {
+    alone("lifetime::an_idle_context_wakes_nobody", || {
+        let (Some(ctx), Some(fd)) = (context(Routes::Auto, 16), direct_file(8)) else { return };
+        for at in 0..8 {
+            block_on(ctx.read_into(room(), &fd, (at * BLOCK) as u64)).0.unwrap();
+        }
+        let stays_asleep = |time| {
+            let before = reaper_switches();
+            thread::sleep(time);
+            !before.is_empty() && reaper_switches() == before
+        };
+        eventually("the reaper falls asleep", || stays_asleep(Duration::from_millis(50)));
+        assert!(stays_asleep(Duration::from_millis(200)));
+    });
+}
+
+/// How often the reaper was switched to, as the kernel tells it.
+fn reaper_switches() -> String {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let status = tasks.filter_map(|task| std::fs::read_to_string(task.join("status")).ok());
+    let reaper = status.filter(|status| status.contains("caio-reaper")).collect::<String>();
+    reaper.lines().filter(|line| line.contains("ctxt_switches")).collect()
+}
+
+#[test]
+fn contexts_may_come_and_go_as_fast_as_they_can() {
+    alone("lifetime::contexts_may_come_and_go_as_fast_as_they_can", || {
+        if context(Routes::Auto, 1).is_none() {
+            return;
+        }
+        // In the background each takes some 30 ms to go; those that wait must not use up the system's requests.
+        for _ in 0..1000 {
+            Aio::builder().build().unwrap();
+        }
+        eventually("the contexts are destroyed", || kernel_contexts() == 0);
+    });
+}
