@@ -1,1 +1,58 @@
 //! The io_uring backend of the caio asynchronous file I/O library.
+//!
+//! [`Uring::builder`] makes a [`Context`](caio_core::Context); programs that let the library choose use the crate `caio` instead.
+//! It needs Linux 5.6; on any other system this crate is empty.
+//!
+//! The way of an operation, file by file:
+//!
+//! 1. `routes.rs` says whether it is tried inline, goes to the ring, or goes to the pool of threads;
+//! 2. `entry.rs` describes it to the kernel, `ring.rs` queues it and flushes the queue with one system call;
+//! 3. `harvest.rs` takes completions out of the ring, for whoever comes first: a future that looks again, the thread of
+//!    `reaper.rs`, or somebody else's event loop through `driver.rs`;
+//! 4. an answer that nobody asked for (`ECANCELED` because the submitting thread has exited, `EAGAIN`, `EINTR`) sends it on its
+//!    way again.
+//!
+//! ```
+//! # #[cfg(target_os = "linux")]
+//! # fn main() -> std::io::Result<()> {
+//! use caio_core::SharedFd;
+//! use caio_uring::Uring;
+//!
+//! # if Uring::builder().build().is_err() { return Ok(()) }
+//! let ctx = Uring::builder().max_requests(256).build()?;
+//! let fd: SharedFd = tempfile::tempfile()?.into();
+//! let (written, _buf) = futures::executor::block_on(ctx.write(b"Hello world", &fd, 0));
+//! assert_eq!(written?, 11);
+//! # Ok(()) }
+//! # #[cfg(not(target_os = "linux"))]
+//! # fn main() {}
+//! ```
+#![cfg(target_os = "linux")]
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+mod backend;
+#[allow(unsafe_code)]
+mod buffers;
+mod builder;
+mod driver;
+#[allow(unsafe_code)]
+mod entry;
+mod filesystem;
+#[allow(unsafe_code)]
+mod harvest;
+mod probe;
+mod reaper;
+mod refusal;
+#[allow(unsafe_code)]
+mod ring;
+mod routes;
+mod shards;
+
+pub use buffers::{BufPool, PooledBuf};
+pub use builder::{Builder, Uring};
+pub use routes::{Route, Routes};
+
+caio_core::announce! {
+    caio_core::Candidate { kind: caio_core::BackendKind::Uring, open: probe::open }
+}

@@ -1,0 +1,13 @@
+//! The tests of the io_uring backend.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+mod cancel;
+mod completion;
+mod conformance;
+mod driver;
+mod options;
+mod refused;
+mod routes;
+mod shutdown;
