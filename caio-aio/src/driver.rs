@@ -47,7 +47,8 @@ impl Drive for AioDrive {
         let mut delivered = 0;
         loop {
             delivered += self.deliver(max - delivered)?;
-            if delivered >= min || self.engine.completer().in_flight() == 0 {
+            // Once the context has gone nobody awaits what still runs, and it is delivered without us.
+            if delivered >= min || self.engine.completer().in_flight() == 0 || self.engine.is_closing() {
                 return Ok(delivered);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

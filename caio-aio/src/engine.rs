@@ -7,13 +7,20 @@ use caio_core::{Completer, Completion, Finished, Key, Op, Request, SharedFd};
 use caio_sys::aio::io_event;
 use caio_sys::errno::errno_name;
 use caio_thread::{Mailbox, Pool, PoolSettings};
+use std::cell::Cell;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 
 /// How many events are taken in one call.
 const EVENTS: usize = 32;
+
+thread_local! {
+    /// The address of the engine that this thread is flushing; 0 if it is none.
+    static FLUSHING: Cell<usize> = const { Cell::new(0) };
+}
 
 /// The kernel's ring, the pool, and the way back to core.
 #[derive(Debug)]
@@ -22,8 +29,8 @@ pub(crate) struct Engine {
     ring: Ring,
     /// Who carries out the rest.
     pool: Pool,
-    /// What the pool has finished.
-    mailbox: Mailbox,
+    /// What the pool has finished, where somebody else's event loop takes the completions.
+    mailbox: Option<Mailbox>,
     /// The way back to core.
     completer: Completer,
     /// Which operations the kernel is given.
@@ -60,16 +67,16 @@ impl Engine {
     /// Puts it together.
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let Parts { ring, pool, completer, routes, reaper, driven, max_requests } = parts;
-        Arc::new_cyclic(|engine: &Weak<Self>| {
-            let engine = engine.clone();
-            let finished = move || engine.upgrade().into_iter().for_each(|engine| engine.pool_has_finished());
-            let mailbox = Mailbox::new(Arc::new(finished));
-            let mut settings = pool;
-            settings.mailbox = Some(mailbox.clone());
-            let pool = Pool::new(settings, completer.clone());
-            let closing = AtomicBool::new(false);
-            Self { ring, pool, mailbox, completer, routes, reaper, driven, max_requests, closing }
-        })
+        let mailbox = driven.then(|| {
+            let completed = Arc::clone(ring.completed());
+            // An eventfd can always be signalled.
+            Mailbox::new(Arc::new(move || drop(completed.signal())))
+        });
+        let mut settings = pool;
+        settings.mailbox = mailbox.clone();
+        let pool = Pool::new(settings, completer.clone());
+        let closing = AtomicBool::new(false);
+        Arc::new(Self { ring, pool, mailbox, completer, routes, reaper, driven, max_requests, closing })
     }
 
     /// What the kernel carries out.
@@ -121,8 +128,16 @@ impl Engine {
     }
 
     /// Gives the kernel what is queued.
+    ///
+    /// Delivering a request that neither the kernel nor the pool takes may submit one that waited, and flush for it: that returns
+    /// at once, because the flush that it is part of goes on until the queue is empty. So nothing recurses.
     pub(crate) fn flush(&self) {
-        self.ring.flush(|key, error| self.hand_to_pool(key, &error));
+        let own = ptr::from_ref(self) as usize;
+        let outer = FLUSHING.replace(own);
+        if outer != own {
+            self.ring.flush(|key, error| self.hand_to_pool(key, &error));
+            FLUSHING.set(outer);
+        }
     }
 
     /// Delivers up to `max` completions of the kernel that are there, and flushes. Says how many.
@@ -143,22 +158,9 @@ impl Engine {
         delivered
     }
 
-    /// Delivers up to `max` operations that the pool has finished, and flushes. Says how many.
+    /// Delivers up to `max` operations that the pool has finished, for a driver. Says how many.
     pub(crate) fn collect(&self, max: usize) -> usize {
-        let delivered = self.mailbox.deliver(max, &self.completer);
-        self.flush();
-        delivered
-    }
-
-    /// The pool has finished an operation. Its worker delivers it, unless somebody else's event loop does. It goes through the
-    /// mailbox in either case, because a delivery may submit an operation that waited, which the pool would not flush.
-    fn pool_has_finished(&self) {
-        if self.driven {
-            let signalled = self.ring.completed().signal();
-            debug_assert!(signalled.is_ok(), "{signalled:?}");
-        } else {
-            self.collect(usize::MAX);
-        }
+        self.mailbox.as_ref().map_or(0, |mailbox| mailbox.deliver(max, &self.completer))
     }
 
     /// Tries to end an operation early. The kernel cannot: what it has runs to its end.
@@ -177,9 +179,9 @@ impl Engine {
         if self.closing.swap(true, Ordering::SeqCst) {
             return;
         }
-        for key in self.completer.running_keys() {
-            self.cancel(key);
-        }
+        let mut keys = Vec::new();
+        self.completer.running_keys(&mut keys);
+        keys.into_iter().for_each(|key| self.cancel(key));
         self.flush();
         if self.reaper.is_there(self) {
             self.reaper.wake();

@@ -75,16 +75,17 @@ impl Reaper {
         debug_assert!(signalled.is_ok(), "{signalled:?}");
     }
 
-    /// Whether one of those who have parked may still wait; `watched` are the operations that those may wait for.
-    fn is_needed(&self, completer: &Completer, max_requests: usize, watched: &mut Vec<Key>) -> bool {
+    /// Whether one of those who have parked may still wait.
+    fn is_needed(&self, completer: &Completer, max_requests: usize, keys: &mut Keys) -> bool {
         // Whoever parked before this has an operation among those that run, or that wait because the table is full.
         let armed = self.armed.swap(false, Ordering::SeqCst);
-        let running = completer.running_keys();
+        let Keys { watched, running } = keys;
+        completer.running_keys(running);
         if armed && running.len() >= max_requests {
             self.armed.store(true, Ordering::SeqCst);
         }
         if armed {
-            *watched = running;
+            std::mem::swap(watched, running);
         } else {
             watched.retain(|key| running.binary_search(key).is_ok());
         }
@@ -102,10 +103,19 @@ impl Reaper {
     }
 }
 
+/// The operations that the thread thinks of; kept, so that a wake-up allocates nothing.
+#[derive(Debug, Default)]
+struct Keys {
+    /// Those that somebody who has parked may wait for.
+    watched: Vec<Key>,
+    /// Those that run.
+    running: Vec<Key>,
+}
+
 /// The thread.
 fn run(engine: &Engine) {
     let reaper = engine.reaper();
-    let mut watched = Vec::new();
+    let mut keys = Keys::default();
     loop {
         // What was signalled before these lines is seen below; what is signalled after them ends the poll.
         drop(reaper.wake.drain());
@@ -119,13 +129,13 @@ fn run(engine: &Engine) {
             continue;
         }
         let needed = delivered != 0
-            || reaper.is_needed(engine.completer(), engine.max_requests(), &mut watched)
+            || reaper.is_needed(engine.completer(), engine.max_requests(), &mut keys)
             || !reaper.fall_asleep();
         sleep(engine, needed);
     }
     engine.destroy();
     if engine.is_driven() {
-        // The driver may wait for completions that were taken here.
+        // The driver may wait for what was delivered here, or will be by the pool.
         drop(engine.ring().completed().signal());
     }
 }

@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How many requests one `io_submit` is given at most.
@@ -44,7 +44,7 @@ pub(crate) struct Ring {
     /// during a call, and for writing only to take it away.
     context: RwLock<Option<AioContext>>,
     /// Signalled by the kernel at every completion.
-    completed: EventFd,
+    completed: Arc<EventFd>,
     /// Requests that the kernel has not been given, oldest first.
     queue: Mutex<VecDeque<iocb>>,
     /// How many requests the kernel has, or is just being given, or has given back and are being delivered.
@@ -58,20 +58,22 @@ impl Ring {
     pub(crate) fn new(context: AioContext, completed: EventFd, depth: usize) -> Self {
         Self {
             context: RwLock::new(Some(context)),
-            completed,
+            completed: Arc::new(completed),
             queue: Mutex::new(VecDeque::with_capacity(depth)),
             out: AtomicUsize::new(0),
         }
     }
 
     /// What the kernel signals at every completion.
-    pub(crate) fn completed(&self) -> &EventFd {
+    pub(crate) fn completed(&self) -> &Arc<EventFd> {
         &self.completed
     }
 
     /// Whether the kernel has nothing, and nothing is to be given to it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue().is_empty() && self.out.load(Ordering::SeqCst) == 0
+        // What leaves the queue counts as out, and what returns to it no longer does, under this lock or after it.
+        let queue = self.queue();
+        queue.is_empty() && self.out.load(Ordering::SeqCst) == 0
     }
 
     /// Queues a request. With `nowait` the kernel refuses it where it would block.
@@ -135,7 +137,7 @@ impl Ring {
         self.lower(count);
     }
 
-    /// Destroys the context. It waits, for a few milliseconds at least: nobody's task may call it. What the kernel still has
+    /// Destroys the context. It waits, some 30 ms where nothing runs: nobody's task may call it. What the kernel still has
     /// completes, and nobody is told.
     pub(crate) fn destroy(&self) {
         let context = self.context.write().unwrap_or_else(PoisonError::into_inner).take();
@@ -210,7 +212,8 @@ impl Ring {
             return Err(io::ErrorKind::Unsupported.into());
         };
         // SAFETY: the pointers come from `hand_over`, which has borrowed the entries. Each entry names the memory and the file of a
-        // `Request` that was turned into its key: core keeps both until the key is completed, and only events do that.
+        // `Request` that was turned into its key: core keeps both until the key is completed, which happens when the kernel has
+        // rejected the entry or given it back by an event.
         unsafe { io_submit(context, entries) }
     }
 

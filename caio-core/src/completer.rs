@@ -158,18 +158,20 @@ impl Completer {
         self.0.table.running()
     }
 
-    /// The keys of all operations that the backend has out, to cancel them at its shutdown.
+    /// Lists the keys of all operations that the backend has out, for example to cancel them at its shutdown. What the list held
+    /// before is gone, its memory is used again.
     ///
     /// ```
     /// use caio_core::{Backend, Completer};
     /// /// The first step of a shutdown.
     /// fn cancel_all(backend: &dyn Backend, completer: &Completer) {
-    ///     completer.running_keys().into_iter().for_each(|key| backend.cancel(key));
+    ///     let mut keys = Vec::new();
+    ///     completer.running_keys(&mut keys);
+    ///     keys.into_iter().for_each(|key| backend.cancel(key));
     /// }
     /// ```
-    #[must_use]
-    pub fn running_keys(&self) -> Vec<Key> {
-        self.0.table.running_keys()
+    pub fn running_keys(&self, keys: &mut Vec<Key>) {
+        self.0.table.running_keys(keys);
     }
 
     /// Says which backend takes the operations that had to wait.

@@ -54,7 +54,8 @@ pub const LARGEST_MAX_REQUESTS: usize = 32768;
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
-/// What the clones share.
+/// What the clones share, apart from the count of the clones: that changes with every operation, this never.
+#[repr(align(128))]
 struct Inner {
     /// The operations.
     shared: Arc<Shared>,

@@ -21,8 +21,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct SharedFd(Arc<Inner>);
 
-/// What the clones share.
+/// What the clones share, apart from the count of the clones: that changes with every operation, this hardly ever.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Inner {
     /// The open file.
     file: File,

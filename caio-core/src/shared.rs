@@ -93,11 +93,15 @@ impl Shared {
 
     /// Starts a staged operation, or lets it wait its turn. Says whether it had to wait. The caller flushes.
     pub(crate) fn release(&self, backend: &dyn Backend, key: Key) -> bool {
+        let cancels = self.table.cancels();
         match self.table.release(key) {
             Released::Run(request) => {
                 self.stats.submitted();
-                if let Err(finished) = backend.submit(request) {
-                    self.complete(finished.key, finished.completion);
+                match backend.submit(request) {
+                    Ok(()) => self.repeat_cancel(backend, key, cancels),
+                    Err(finished) => {
+                        self.complete(finished.key, finished.completion);
+                    }
                 }
                 false
             }
@@ -120,13 +124,14 @@ impl Shared {
         let mut submitted = false;
         let mut ended = Some((key, completion));
         while let Some((key, completion)) = ended.take() {
+            let cancels = self.table.cancels();
             let effects = self.table.complete(key, completion);
             if let Some(what) = effects.ended {
                 self.stats.ended(what);
             }
             if let Some(request) = effects.next {
                 submitted = true;
-                ended = self.submit_waiting(request).map(|Finished { key, completion }| (key, completion));
+                ended = self.submit_waiting(request, cancels).map(|Finished { key, completion }| (key, completion));
             }
             if let Some(waker) = effects.waker {
                 wake(waker);
@@ -142,10 +147,22 @@ impl Shared {
     }
 
     /// Submits an operation that has waited. Gives it back if it has ended already.
-    fn submit_waiting(&self, request: Request) -> Option<Finished> {
-        match self.backend.get().and_then(Weak::upgrade) {
-            Some(backend) => backend.submit(request).err(),
-            None => Some(request.cancelled()),
+    fn submit_waiting(&self, request: Request, cancels: u64) -> Option<Finished> {
+        let Some(backend) = self.backend.get().and_then(Weak::upgrade) else {
+            return Some(request.cancelled());
+        };
+        let key = request.key();
+        let ended = backend.submit(request).err();
+        if ended.is_none() {
+            self.repeat_cancel(&*backend, key, cancels);
+        }
+        ended
+    }
+
+    /// Tells the backend of a cancel that came after the operation was to run and before the backend had it.
+    fn repeat_cancel(&self, backend: &dyn Backend, key: Key, cancels_before: u64) {
+        if self.table.cancels() != cancels_before && self.table.is_running_on_cancel(key) {
+            backend.cancel(key);
         }
     }
 

@@ -25,6 +25,10 @@ impl Backend for ThreadBackend {
         self.pool.submit(request)
     }
 
+    fn arm(&self) {
+        self.pool.arm();
+    }
+
     fn cancel(&self, key: Key) {
         self.pool.cancel(key);
     }

@@ -113,6 +113,13 @@ impl Pool {
         }
     }
 
+    /// A future parks: whoever takes what is queued must not depend on a task's code. For [`Backend::arm`](caio_core::Backend::arm).
+    ///
+    /// A worker that is delivering is about to look for more, and is not joined by another one before this is called.
+    pub fn arm(&self) {
+        self.0.shared.arm();
+    }
+
     /// How many operations it has that have not ended.
     #[must_use]
     pub fn in_flight(&self) -> usize {
@@ -173,7 +180,7 @@ pub(crate) struct State {
     /// Workers that are being started and have not come to look yet.
     pub(crate) starting: usize,
     /// Whether a worker looks for work without sleeping.
-    pub(crate) spinning: bool,
+    pub(crate) spinner: Spinner,
     /// Whether that pays off.
     pub(crate) patience: Patience,
     /// What the workers are carrying out.
@@ -193,7 +200,7 @@ impl State {
             asleep: 0,
             woken: 0,
             starting: 0,
-            spinning: false,
+            spinner: Spinner::None,
             patience: Patience::new(),
             running: Vec::new(),
             stranded: Vec::new(),
@@ -202,12 +209,29 @@ impl State {
     }
 
     /// Whether more is ready than workers are about to take.
-    fn needs_worker(&self) -> bool {
-        self.queue.ready() > self.woken + self.starting + usize::from(self.spinning)
+    fn needs_worker(&self, trusted: bool) -> bool {
+        let spinning = match self.spinner {
+            Spinner::None => false,
+            Spinner::Returning => trusted,
+            Spinner::Looking => true,
+        };
+        self.queue.ready() > self.woken + self.starting + usize::from(spinning)
     }
 }
 
+/// A worker that nobody needs to wake; at most one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spinner {
+    /// There is none.
+    None,
+    /// It delivers, and is going to look then. Usually that takes less time than a wake-up, but it is in a task's hands.
+    Returning,
+    /// It looks.
+    Looking,
+}
+
 /// What a submission needs besides the queue.
+#[derive(Debug)]
 enum Need {
     /// Nothing: somebody is about to look.
     Nobody,
@@ -238,16 +262,32 @@ impl Shared {
             return Err(request.fail(io::Error::other("the pool was shut down")));
         }
         state.queue.push(request, kind);
-        let need = self.call_worker(&mut state);
+        let need = self.call_worker(&mut state, true);
         self.publish(&state);
         drop(state);
+        self.meet(&need).or_else(|error| self.strand(Some(key), &error))
+    }
+
+    /// Wakes or starts the worker that was decided on.
+    fn meet(self: &Arc<Self>, need: &Need) -> io::Result<()> {
         match need {
-            Need::Nobody => Ok(()),
-            Need::Woken => {
-                self.work.notify_one();
-                Ok(())
-            }
-            Need::Started => self.start_worker().or_else(|error| self.strand(key, &error)),
+            Need::Nobody => {}
+            Need::Woken => self.work.notify_one(),
+            Need::Started => self.start_worker()?,
+        }
+        Ok(())
+    }
+
+    /// See [`Pool::arm`].
+    fn arm(self: &Arc<Self>) {
+        if self.ready.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let need = self.call_worker(&mut self.lock(), false);
+        if let Err(error) = self.meet(&need) {
+            let others = self.strand(None, &error);
+            debug_assert!(others.is_ok(), "no operation is ours");
+            self.deliver_stranded();
         }
     }
 
@@ -264,8 +304,8 @@ impl Shared {
     }
 
     /// Decides who takes what has become ready.
-    fn call_worker(&self, state: &mut State) -> Need {
-        if !state.needs_worker() {
+    fn call_worker(&self, state: &mut State, trusted: bool) -> Need {
+        if !state.needs_worker(trusted) {
             Need::Nobody
         } else if state.asleep > 0 {
             state.asleep -= 1;
@@ -289,7 +329,7 @@ impl Shared {
     }
 
     /// A worker could not be started. If there are others they do it; else everything that waits fails.
-    fn strand(&self, key: Key, error: &io::Error) -> Result<(), Finished> {
+    fn strand(&self, key: Option<Key>, error: &io::Error) -> Result<(), Finished> {
         let mut state = self.lock();
         state.workers -= 1;
         state.starting -= 1;
@@ -300,7 +340,7 @@ impl Shared {
         self.publish(&state);
         let mut own = None;
         for request in waiting {
-            if request.key() == key {
+            if Some(request.key()) == key {
                 own = Some(request);
             } else {
                 state.stranded.push((request, copy(error)));

@@ -71,10 +71,19 @@ impl Queue {
     pub(crate) fn pop_lane(&mut self, id: usize) -> Option<Request> {
         let request = self.lanes.get_mut(&id)?.pop_front();
         if request.is_none() {
+            self.end_lane(id);
+        }
+        request
+    }
+
+    /// Gives up a lane that the caller has taken, if nothing waits there. Says whether it is gone.
+    pub(crate) fn end_lane(&mut self, id: usize) -> bool {
+        let done = self.lanes.get(&id).is_none_or(VecDeque::is_empty);
+        if done {
             let emptied = self.lanes.remove(&id);
             self.keep(emptied);
         }
-        request
+        done
     }
 
     /// Lets another job go before the rest of a lane that the caller has taken.

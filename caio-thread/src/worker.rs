@@ -1,7 +1,7 @@
 //! One worker: takes work, carries it out, and sleeps when there is none.
 
 use crate::patience;
-use crate::pool::{Shared, State, copy};
+use crate::pool::{Shared, Spinner, State, copy};
 use crate::queue::Job;
 use caio_core::{Key, Op, Request};
 use std::collections::VecDeque;
@@ -16,12 +16,18 @@ const LANE_TURN: usize = 64;
 pub(crate) fn run(shared: &Arc<Shared>) {
     shared.lock().starting -= 1;
     let mut syncs = VecDeque::new();
-    let mut last = None;
-    while let Some(job) = next(shared, last.take()) {
-        match job {
+    let mut announced = false;
+    while let Some(job) = next(shared, announced) {
+        announced = match job {
             Job::One(request) => {
-                last = Some(request.key());
-                shared.finish(shared.carrier.perform(request));
+                let key = request.key();
+                let finished = shared.carrier.perform(request);
+                let mut state = shared.lock();
+                forget(&mut state, key);
+                let announced = announce(&mut state);
+                drop(state);
+                shared.finish(finished);
+                announced
             }
             Job::Lane(id) => drain_lane(shared, id),
             Job::Syncs(id) => sync(shared, id, &mut syncs),
@@ -29,11 +35,25 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// The next job, after one operation has ended; `None` if the worker is to end, and is no longer counted.
-fn next(shared: &Shared, last: Option<Key>) -> Option<Job> {
+/// Before a worker delivers, which will make somebody submit more: says that it is going to look for it, if waiting pays off.
+fn announce(state: &mut State) -> bool {
+    let announced = state.queue.ready() == 0 && state.spinner == Spinner::None && state.patience.is_worthwhile();
+    if announced {
+        state.spinner = Spinner::Returning;
+    }
+    announced
+}
+
+/// The next job; `None` if the worker is to end, and is no longer counted.
+fn next(shared: &Shared, announced: bool) -> Option<Job> {
     let mut state = shared.lock();
-    last.into_iter().for_each(|key| forget(&mut state, key));
     let mut waited = false;
+    if announced {
+        state.spinner = Spinner::None;
+        if state.queue.ready() != 0 {
+            state.patience.learn(true);
+        }
+    }
     loop {
         if let Some(job) = state.queue.pop() {
             shared.publish(&state);
@@ -46,7 +66,7 @@ fn next(shared: &Shared, last: Option<Key>) -> Option<Job> {
             state.workers -= 1;
             return None;
         }
-        if !waited && !state.spinning && state.patience.is_worthwhile() {
+        if !waited && state.spinner == Spinner::None && (announced || state.patience.is_worthwhile()) {
             waited = true;
             state = wait(shared, state);
             continue;
@@ -62,11 +82,11 @@ fn next(shared: &Shared, last: Option<Key>) -> Option<Job> {
 
 /// Looks for work for a moment without sleeping; nobody needs to wake us meanwhile.
 fn wait<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    state.spinning = true;
+    state.spinner = Spinner::Looking;
     drop(state);
     patience::spin(&shared.ready);
     let mut state = shared.lock();
-    state.spinning = false;
+    state.spinner = Spinner::None;
     let paid_off = state.queue.ready() != 0;
     state.patience.learn(paid_off);
     state
@@ -92,48 +112,60 @@ fn sleep<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> (MutexGuar
     }
 }
 
-/// Carries out the writes of a lane in turn.
-fn drain_lane(shared: &Shared, id: usize) {
-    let mut last = None;
-    for _ in 0..LANE_TURN {
-        let mut state = shared.lock();
-        last.take().into_iter().for_each(|key| forget(&mut state, key));
-        let Some(request) = state.queue.pop_lane(id) else {
-            return;
-        };
-        state.running.push(request.key());
-        drop(state);
-        last = Some(request.key());
-        shared.finish(shared.carrier.perform(request));
-    }
+/// Carries out the writes of a lane in turn. Says whether the worker has announced that it is going to look for more.
+fn drain_lane(shared: &Shared, id: usize) -> bool {
     let mut state = shared.lock();
-    last.into_iter().for_each(|key| forget(&mut state, key));
-    state.queue.yield_lane(id);
-    shared.publish(&state);
+    for turn in 1.. {
+        let Some(request) = state.queue.pop_lane(id) else {
+            return false;
+        };
+        let key = request.key();
+        state.running.push(key);
+        drop(state);
+        let finished = shared.carrier.perform(request);
+        state = shared.lock();
+        forget(&mut state, key);
+        let done = state.queue.end_lane(id) || turn == LANE_TURN;
+        if turn == LANE_TURN {
+            state.queue.yield_lane(id);
+            shared.publish(&state);
+        }
+        let announced = done && announce(&mut state);
+        drop(state);
+        shared.finish(finished);
+        if done {
+            return announced;
+        }
+        state = shared.lock();
+    }
+    false
 }
 
-/// Serves all syncs of a file that wait now with one call.
-fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) {
+/// Serves all syncs of a file that wait now with one call. Says whether the worker has announced that it is going to look for more.
+fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
     let mut state = shared.lock();
     state.queue.take_syncs(id, batch);
     state.running.extend(batch.iter().map(Request::key));
     drop(state);
-    if let Some(fd) = batch.front().map(|request| request.fd().clone()) {
-        let data_only = batch.iter().all(|request| matches!(request.op(), Op::Fdatasync));
-        shared.syncs.fetch_add(1, Ordering::Relaxed);
-        let result = shared.carrier.sync(&fd, data_only);
-        let mut state = shared.lock();
-        batch.iter().for_each(|request| forget(&mut state, request.key()));
-        state.queue.end_syncs(id);
-        shared.publish(&state);
-        drop(state);
-        for request in batch.drain(..) {
-            let result = result.as_ref().map(|()| 0).map_err(copy);
-            shared.finish(request.finish(result));
+    let data_only = batch.iter().all(|request| matches!(request.op(), Op::Fdatasync));
+    let result = match batch.front() {
+        Some(request) => {
+            shared.syncs.fetch_add(1, Ordering::Relaxed);
+            shared.carrier.sync(request.fd(), data_only)
         }
-    } else {
-        shared.lock().queue.end_syncs(id);
+        None => Ok(()),
+    };
+    let mut state = shared.lock();
+    batch.iter().for_each(|request| forget(&mut state, request.key()));
+    state.queue.end_syncs(id);
+    shared.publish(&state);
+    let announced = announce(&mut state);
+    drop(state);
+    for request in batch.drain(..) {
+        let result = result.as_ref().map(|()| 0).map_err(copy);
+        shared.finish(request.finish(result));
     }
+    announced
 }
 
 /// An operation is no longer being carried out.

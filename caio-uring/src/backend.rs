@@ -56,6 +56,24 @@ pub(crate) struct Engine {
     pub(crate) closing: AtomicBool,
 }
 
+/// What opening has found and made.
+pub(crate) struct Parts {
+    /// The first ring.
+    pub(crate) ring: Ring,
+    /// How many there may be.
+    pub(crate) shards: usize,
+    /// How further rings are made.
+    pub(crate) blueprint: Blueprint,
+    /// What the rings can do.
+    pub(crate) opcodes: Opcodes,
+    /// What was registered with the ring.
+    pub(crate) registered: Registered,
+    /// What the kernel signals.
+    pub(crate) event: EventFd,
+    /// Which way operations take.
+    pub(crate) routes: Routes,
+}
+
 /// Which way an operation takes.
 enum Way {
     /// Through the ring; begun in a thread of the kernel's if that is set.
@@ -66,18 +84,8 @@ enum Way {
 
 impl Engine {
     /// Makes it of its parts.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn new(
-        settings: &Settings,
-        completer: Completer,
-        routes: Routes,
-        blueprint: Blueprint,
-        opcodes: Opcodes,
-        registered: Registered,
-        event: EventFd,
-        ring: Ring,
-        shards: usize,
-    ) -> Arc<Self> {
+    pub(crate) fn new(settings: &Settings, completer: Completer, parts: Parts) -> Arc<Self> {
+        let Parts { ring, shards, blueprint, opcodes, registered, event, routes } = parts;
         let event = Arc::new(event);
         let mailbox = settings.driven.then(|| {
             let event = Arc::clone(&event);
@@ -133,7 +141,8 @@ impl Engine {
             return Way::Pool(false);
         }
         let polled = self.blueprint.is_polled();
-        if !self.opcodes.can(op) || (polled && (op.is_sync() || !fd.is_direct() || fd.hints().marks() & UNPOLLED != 0)) {
+        if !self.opcodes.can(op) || (polled && (op.is_sync() || !fd.is_direct() || fd.hints().marks() & UNPOLLED != 0))
+        {
             return Way::Pool(true);
         }
         Way::Ring(!fd.is_stream() && self.is_slow(fd))
@@ -180,9 +189,9 @@ impl Engine {
 
     /// Asks the kernel to end everything that the rings have. What comes to the same: what is staged is ended by the kernel too.
     pub(crate) fn cancel_all(&self) {
-        for key in self.completer.running_keys() {
-            self.cancel(key);
-        }
+        let mut keys = Vec::new();
+        self.completer.running_keys(&mut keys);
+        keys.into_iter().for_each(|key| self.cancel(key));
         self.flush();
     }
 
@@ -190,6 +199,17 @@ impl Engine {
     pub(crate) fn is_drained(&self) -> bool {
         let drained = self.shards.iter().all(|ring| ring.outstanding() == 0);
         drained && (self.mailbox.is_none() || self.completer.in_flight() == 0)
+    }
+
+    /// Ends a request that the kernel has let go of, without a lock.
+    pub(crate) fn end(&self, key: Key, completion: Completion) {
+        // SAFETY: its completion was reaped, so the kernel has let go of its memory; of a read, the kernel says how many bytes it wrote.
+        unsafe { self.completer.complete(key, completion) }
+    }
+
+    /// Whether devices are polled for completions.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.blueprint.is_polled()
     }
 }
 
@@ -234,6 +254,9 @@ impl Backend for Engine {
                 Flushed::Barred(_, requests) => self.reroute(requests),
             }
         }
+        if self.is_polled() && self.shards.iter().any(|ring| ring.outstanding() != 0) {
+            self.nudge(); // nobody signals the completions of a device that is polled
+        }
     }
 
     fn harvest(&self) {
@@ -270,18 +293,5 @@ impl Backend for Engine {
         self.cancel_all();
         self.nudge();
         self.drain();
-    }
-}
-
-impl Engine {
-    /// Ends a request that the kernel has let go of, without a lock.
-    pub(crate) fn end(&self, key: Key, completion: Completion) {
-        // SAFETY: its completion was reaped, so the kernel has let go of its memory; of a read, the kernel says how many bytes it wrote.
-        unsafe { self.completer.complete(key, completion) }
-    }
-
-    /// Whether devices are polled for completions.
-    pub(crate) fn is_polled(&self) -> bool {
-        self.blueprint.is_polled()
     }
 }

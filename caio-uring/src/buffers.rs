@@ -57,7 +57,8 @@ impl BufPool {
     /// `InvalidInput`, if that is nothing or more than 1 GiB; `OutOfMemory`.
     pub fn new(count: usize, size: usize) -> io::Result<Self> {
         let stride = size.checked_next_multiple_of(ALIGNMENT);
-        let bytes = stride.and_then(|stride| stride.checked_mul(count)).filter(|bytes| (1..=MOST_BYTES).contains(bytes));
+        let bytes =
+            stride.and_then(|stride| stride.checked_mul(count)).filter(|bytes| (1..=MOST_BYTES).contains(bytes));
         let (Some(stride), Some(bytes)) = (stride, bytes) else {
             let text = format!("{count} buffers of {size} bytes: a pool has between 1 byte and 1 GiB");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -92,7 +93,10 @@ impl BufPool {
 
 impl fmt::Debug for BufPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BufPool").field("size", &self.0.size).field("bytes", &self.0.layout.size()).finish_non_exhaustive()
+        f.debug_struct("BufPool")
+            .field("size", &self.0.size)
+            .field("bytes", &self.0.layout.size())
+            .finish_non_exhaustive()
     }
 }
 

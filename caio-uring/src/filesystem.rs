@@ -9,8 +9,26 @@ use std::sync::Mutex;
 /// File systems that honour `IOCB_NOWAIT`, or answer from memory. Any other, FUSE and network file systems above all, would have
 /// `io_uring_enter` wait for its server.
 const PROMPT: [&str; 20] = [
-    "bcachefs", "btrfs", "cgroup", "cgroup2", "devtmpfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "hugetlbfs", "iso9660",
-    "overlay", "proc", "ramfs", "squashfs", "sysfs", "tmpfs", "vfat", "xfs",
+    "bcachefs",
+    "btrfs",
+    "cgroup",
+    "cgroup2",
+    "devtmpfs",
+    "erofs",
+    "ext2",
+    "ext3",
+    "ext4",
+    "f2fs",
+    "hugetlbfs",
+    "iso9660",
+    "overlay",
+    "proc",
+    "ramfs",
+    "squashfs",
+    "sysfs",
+    "tmpfs",
+    "vfat",
+    "xfs",
 ];
 /// How many mounts are remembered.
 const MEMORY: usize = 16;

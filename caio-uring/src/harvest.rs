@@ -4,7 +4,6 @@ use crate::backend::{Engine, UNPOLLED};
 use crate::ring::{Cqe, Ring, UNTOLD};
 use caio_core::{Backend, Completion, Key};
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
 /// How many completions are taken under one lock.
@@ -84,10 +83,9 @@ impl Engine {
         match errno {
             libc::ECANCELED | libc::EINTR | libc::EAGAIN if wanted() => self.end(key, Completion::Cancelled),
             // The thread that submitted it has exited, and the kernel says so in one of two ways; a signal reached a thread of the
-            // kernel's; there was no memory; the device cannot be polled.
-            libc::ECANCELED | libc::EFAULT | libc::EINTR | libc::EAGAIN | libc::EOPNOTSUPP => {
-                return self.restart(key, errno);
-            }
+            // kernel's; there was no memory, or the file has O_NONBLOCK.
+            libc::ECANCELED | libc::EFAULT | libc::EINTR | libc::EAGAIN => return self.restart(key, errno),
+            libc::EOPNOTSUPP if self.is_polled() => return self.restart(key, errno),
             _ => self.end(key, Completion::Done(Err(io::Error::from_raw_os_error(errno)))),
         }
         true
@@ -100,16 +98,6 @@ impl Engine {
         let Some(request) = (unsafe { self.completer.again(key) }) else {
             return false;
         };
-        let final_answer = match errno {
-            libc::EAGAIN => caio_sys::file::status_flags(request.fd().as_fd()).is_ok_and(|flags| flags.is_nonblocking()),
-            libc::EOPNOTSUPP => !self.is_polled(),
-            _ => false,
-        };
-        if final_answer {
-            drop(request);
-            self.end(key, Completion::Done(Err(io::Error::from_raw_os_error(errno))));
-            return true;
-        }
         if errno == libc::EOPNOTSUPP {
             request.fd().hints().mark(UNPOLLED);
         }

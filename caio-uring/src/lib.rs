@@ -56,3 +56,8 @@ pub use routes::{Route, Routes};
 caio_core::announce! {
     caio_core::Candidate { kind: caio_core::BackendKind::Uring, open: probe::open }
 }
+
+/// The README's example, compiled and run with the other ones.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

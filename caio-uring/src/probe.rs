@@ -1,6 +1,6 @@
 //! Opening: finds out whether io_uring can be used here by making a real ring and sending a request through it.
 
-use crate::backend::Engine;
+use crate::backend::{Engine, Parts};
 use crate::builder::Options;
 use crate::driver::UringDriver;
 use crate::entry::{Opcodes, Registered};
@@ -8,15 +8,20 @@ use crate::refusal::{self, ENTER, REGISTER, SETUP};
 use crate::ring::{Cqe, Flushed, Ring};
 use caio_core::{Backend, Completer, Drive, Opened, Refusal, Settings};
 use caio_sys::eventfd::EventFd;
+use caio_sys::poll::{PollEvents, PollFd, poll};
 use io_uring::register::Probe;
 use io_uring::{IoUring, opcode};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The most entries of a submission queue: what is beyond is handed over in more than one system call.
 const MOST_ENTRIES: usize = 256;
+/// How long the kernel may take to answer a request that does nothing; it does so at once, unless a submission thread must start.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often that answer is looked for where nobody signals it.
+const GLANCE: Duration = Duration::from_millis(10);
 /// The fewest operations that a ring is worth having for.
 const FEWEST_REQUESTS: usize = 4;
 
@@ -46,7 +51,8 @@ pub(crate) fn open_with(settings: &Settings, completer: Completer, options: Opti
     let ring = equip(uring, &blueprint, &event, &registered)?;
     round_trip(&ring, &event)?;
     let max_requests = blueprint.max_requests;
-    let engine = Engine::new(settings, completer, routes, blueprint, opcodes, registered, event, ring, shards.max(1));
+    let parts = Parts { ring, shards: shards.max(1), blueprint, opcodes, registered, event, routes };
+    let engine = Engine::new(settings, completer, parts);
     let driver = settings.driven.then(|| Box::new(UringDriver::new(Arc::clone(&engine))) as Box<dyn Drive>);
     let backend: Arc<dyn Backend> = engine;
     Ok(Opened { backend, max_requests, driver })
@@ -149,16 +155,16 @@ fn round_trip(ring: &Ring, event: &EventFd) -> Result<(), Refusal> {
         Flushed::Barred(error, _) => return Err(failed(error)),
     }
     let mut cqes = [Cqe::default()];
-    let patience = std::time::Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         ring.poll_device();
         if ring.reap(&mut cqes, true) != 0 {
             return Ok(());
         }
-        if std::time::Instant::now() > patience {
+        if Instant::now() > deadline {
             return Err(failed(libc::ETIMEDOUT));
         }
-        let mut wait = [caio_sys::poll::PollFd::new(std::os::fd::AsFd::as_fd(event), caio_sys::poll::PollEvents::IN)];
-        caio_sys::poll::poll(&mut wait, Some(Duration::from_millis(10))).map_err(|error| refusal::of_call("poll", error))?;
+        let mut wait = [PollFd::new(event.as_fd(), PollEvents::IN)];
+        poll(&mut wait, Some(GLANCE)).map_err(|error| refusal::of_call("poll", error))?;
     }
 }

@@ -23,7 +23,8 @@ const MEMORY: &str = "rings are charged to RLIMIT_MEMLOCK before Linux 5.12 and 
 /// What to do about an old kernel.
 const OLD: &str = "io_uring needs Linux 5.6 or later";
 /// What to do about too many descriptors.
-const DESCRIPTORS: &str = "raise the limit of open files (`ulimit -n`, systemd's LimitNOFILE=; fs.file-max for ENFILE) or close some";
+const DESCRIPTORS: &str =
+    "raise the limit of open files (`ulimit -n`, systemd's LimitNOFILE=; fs.file-max for ENFILE) or close some";
 
 /// Refuses because a system call failed.
 pub(crate) fn of_call(step: &'static str, error: io::Error) -> Refusal {

@@ -1,10 +1,12 @@
 //! What the kernel is given, and what it is not.
 
-use crate::support::{BLOCK, block_of, context, direct_file, room};
+use crate::support::{BLOCK, block_of, context, direct_file, room, skip};
 use caio_aio::{Routes, submitted_here};
 use caio_core::{AlignedBuf, Context, IoPriority, SharedFd, errno};
+use caio_sys::rw::{self, RwFlags};
 use futures::executor::block_on;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 /// That many operations have ended, none of them inline or in the pool.
@@ -25,11 +27,10 @@ fn reads_of_a_direct_file_go_to_the_kernel() {
 }
 
 #[test]
-fn writes_over_what_is_there_go_to_the_kernel() {
-    let (Some(ctx), Some(fd)) = (context(Routes::Auto, 8), direct_file(4)) else { return };
+fn writes_go_to_the_kernel_where_they_are_to() {
+    let (Some(ctx), Some(fd)) = (context(Routes::Kernel, 8), direct_file(4)) else { return };
     let (written, block) = block_on(ctx.write(block_of(9), &fd, BLOCK as u64));
     assert_eq!(written.unwrap(), BLOCK);
-    all_went_to_the_kernel(&ctx, 1);
     let (read, blocks) = block_on(ctx.readv(vec![room(), block, room()], &fd, 0));
     assert_eq!(read.unwrap(), 3 * BLOCK);
     assert_eq!(blocks.iter().map(|block| block[BLOCK - 1]).collect::<Vec<_>>(), [0, 9, 2]);
@@ -38,6 +39,20 @@ fn writes_over_what_is_there_go_to_the_kernel() {
     let (_, block) = block_on(ctx.read_into(room(), &fd, 3 * BLOCK as u64));
     assert_eq!(*block, [6; BLOCK]);
     all_went_to_the_kernel(&ctx, 4);
+}
+
+#[test]
+fn writes_that_need_not_wait_go_to_the_kernel() {
+    let (Some(ctx), Some(fd)) = (context(Routes::Auto, 8), direct_file(4)) else { return };
+    if let Err(error) = rw::write(fd.as_fd(), &block_of(1), 0, RwFlags::NOWAIT) {
+        return skip(format_args!("this file system has no writes that do not wait: {error}"));
+    }
+    for number in 1..=20 {
+        let (written, _) = block_on(ctx.write(block_of(number), &fd, 0));
+        assert_eq!(written.unwrap(), BLOCK);
+    }
+    // A clock's tick may make the file system note the time, for which it waits.
+    assert!(ctx.stats().fallback < 20, "{:?}", ctx.stats());
 }
 
 #[test]

@@ -95,3 +95,15 @@ fn no_thread_takes_completions_of_a_driven_context() {
     assert_eq!(driver.reap(1, 1, Some(PATIENCE)).unwrap(), 1);
     assert_eq!(block_on(read).0.unwrap(), BLOCK);
 }
+
+#[test]
+fn a_driver_does_not_outwait_its_context() {
+    let (Some((ctx, mut driver)), (reader, _writer)) = (driven(), pipe()) else { return };
+    let read = ctx.read(1, &reader, u64::MAX).submit();
+    thread::scope(|scope| {
+        let reaping = scope.spawn(move || driver.reap(1, 1, None));
+        // Whether it waits already or not, it ends.
+        drop((read, ctx));
+        reaping.join().unwrap().unwrap();
+    });
+}

@@ -4,7 +4,7 @@ use crate::support::{
     BLOCK, alone, block_of, context, direct_file, eventually, kernel_contexts, own, pipe, refuse_here, room,
 };
 use caio_aio::{Aio, Routes};
-use caio_core::SharedFd;
+use caio_core::{MAX_BATCH, SharedFd};
 use futures::executor::block_on;
 use std::future::Future;
 use std::pin::pin;
@@ -129,6 +129,26 @@ fn without_any_thread_a_context_still_goes() {
             assert_eq!(kernel_contexts(), 0);
         };
         thread::spawn(body).join().unwrap();
+    });
+}
+
+#[test]
+fn where_nothing_takes_requests_each_one_fails() {
+    alone("lifetime::where_nothing_takes_requests_each_one_fails", || {
+        let (Some(ctx), Some(fd)) = (context(Routes::Auto, 2), direct_file(8)) else { return };
+        // The reaper is there, and after that no other thread can be.
+        block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
+        let no_room = [libc::SYS_io_submit, libc::SYS_clone, libc::SYS_clone3].map(|call| (call, None, libc::EAGAIN));
+        if !refuse_here(&no_room) {
+            return;
+        }
+        // All but two wait for room, which each failure makes.
+        let mut batch = ctx.batch();
+        let reads: Vec<_> = (0..MAX_BATCH).map(|_| batch.read(BLOCK, &fd, 0)).collect();
+        batch.submit().unwrap();
+        let failed = reads.into_iter().map(block_on).filter(Result::is_err).count();
+        println!("{failed} of {MAX_BATCH} failed");
+        assert_eq!((ctx.in_flight(), ctx.queued()), (0, 0));
     });
 }
 

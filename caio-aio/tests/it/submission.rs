@@ -1,6 +1,6 @@
 //! Giving requests to the kernel: many at once, a prefix, none, and from many threads.
 
-use crate::support::{BLOCK, block_of, context, direct_file, pipe, refuse_here, room};
+use crate::support::{BLOCK, block_of, context, direct_file, park, pipe, refuse_here, room};
 use caio_aio::Routes;
 use caio_core::{SharedFd, errno};
 use futures::executor::block_on;
@@ -110,16 +110,17 @@ fn what_has_no_room_is_submitted_once_others_have_ended() {
 fn room_that_the_pool_makes_goes_to_the_kernel() {
     let (Some(ctx), Some(fd)) = (context(Routes::Auto, 1), direct_file(2)) else { return };
     let (reader, mut writer) = pipe();
+    // From here on the reaper is there, and asleep.
+    block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
     for round in 0..20 {
         let from_pipe = ctx.read(1, &reader, u64::MAX).submit();
-        let from_disk = ctx.read_into(room(), &fd, BLOCK as u64).submit();
+        let mut from_disk = ctx.read_into(room(), &fd, BLOCK as u64);
+        park(&mut from_disk);
         assert_eq!((ctx.in_flight(), ctx.queued()), (1, 1));
-        // Parks in this thread, while another one makes room.
-        thread::scope(|scope| {
-            scope.spawn(|| writer.write_all(&[round]).unwrap());
-            let (read, block) = block_on(from_disk);
-            assert_eq!((read.unwrap(), block[0]), (BLOCK, 1));
-        });
+        // Nobody looks while the pool makes room.
+        writer.write_all(&[round]).unwrap();
+        let (read, block) = block_on(from_disk);
+        assert_eq!((read.unwrap(), block[0]), (BLOCK, 1));
         assert_eq!(block_on(from_pipe).unwrap(), [round]);
     }
 }

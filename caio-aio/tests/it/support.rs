@@ -3,11 +3,15 @@
 use caio_aio::{Aio, Routes};
 use caio_core::{AlignedBuf, Context, SharedFd};
 use std::fs::{self, File, OpenOptions};
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::pin::Pin;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,6 +75,21 @@ pub(crate) fn pipe() -> (SharedFd, File) {
     // SAFETY: both were just opened, and nobody else knows them.
     let [reader, writer] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
     (reader.into(), writer.into())
+}
+
+/// Polls a future until it has parked: until a poll does not wake its own task.
+pub(crate) fn park(future: &mut (impl Future + Unpin)) {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    while woken.0.swap(false, Ordering::SeqCst) {
+        assert!(Pin::new(&mut *future).poll(&mut TaskContext::from_waker(&waker)).is_pending());
+    }
 }
 
 /// Waits until a condition holds that others bring about.

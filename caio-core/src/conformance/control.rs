@@ -146,6 +146,10 @@ fn bad_priority(bench: &Bench) {
     let (written, buf) = block_on(ctx.write(b"no", &fd, 0).priority(IoPriority::RealTime(255)));
     assert_kind("level 255", written, ErrorKind::InvalidInput);
     assert_eq!((buf, bench.content("too-urgent")), (b"no", b"data".to_vec()));
+    let mut batch = ctx.batch();
+    let batched = batch.read(8, &fd, 0).priority(IoPriority::BestEffort(8));
+    batch.submit().unwrap();
+    assert_kind("in a batch", block_on(batched), ErrorKind::InvalidInput);
 }
 
 /// Each operation of a batch has its own result.

@@ -2,7 +2,8 @@
 
 use super::bench::{Bench, cases, pattern};
 use super::pipe::pipe;
-use super::wait::{block_on, park, poll_once, until};
+use super::streams::park;
+use super::wait::{block_on, poll_once, until};
 use crate::NO_OFFSET;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,7 +156,9 @@ fn locks_that_were_held(bench: &Bench) {
     let ctx = bench.bounded(4);
     let fd = bench.file("locks", &pattern(10_000));
     let stop = AtomicBool::new(false);
+    let (reader, _writer) = pipe();
     thread::scope(|scope| {
+        let _stopped_by = OnDrop(|| stop.store(true, Ordering::Relaxed));
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -167,15 +170,23 @@ fn locks_that_were_held(bench: &Bench) {
             });
         }
         for _ in 0..20 {
-            let mut read = Some(ctx.read(8, &fd, 0).submit());
+            let mut read = Some(ctx.read(8, &reader, NO_OFFSET).submit());
             in_child(|| {
                 let inherited = read.take().is_none_or(|read| block_on(read).is_err());
                 let told = (ctx.in_flight(), ctx.queued()) == (0, 0);
                 inherited && told && block_on(ctx.fsync(&fd)).is_err()
             });
         }
-        stop.store(true, Ordering::Relaxed);
     });
+}
+
+/// Does something when it is dropped, in a panic too.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// The parent's operations go on while children come and go.

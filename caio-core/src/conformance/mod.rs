@@ -32,28 +32,21 @@ mod plain;
 
 #[cfg(target_os = "linux")]
 mod devices;
-#[cfg(not(target_os = "linux"))]
-#[path = "absent.rs"]
-mod devices;
 #[cfg(target_os = "linux")]
-mod direct;
-#[cfg(not(target_os = "linux"))]
-#[path = "absent.rs"]
 mod direct;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-mod fork;
-#[cfg(not(target_os = "linux"))]
-#[path = "absent.rs"]
 mod fork;
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod pipe;
 #[cfg(unix)]
 mod streams;
-#[cfg(not(unix))]
-#[path = "absent.rs"]
-mod streams;
+
+#[cfg_attr(target_os = "linux", path = "system_linux.rs")]
+#[cfg_attr(all(unix, not(target_os = "linux")), path = "system_unix.rs")]
+#[cfg_attr(not(unix), path = "system_other.rs")]
+mod system;
 
 pub use bench::{Bench, Case, Subject};
 pub use report::{Report, Verdict};
@@ -69,24 +62,20 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// All cases, theme by theme.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    let themes = [
+    let themes: [&[Case]; 11] = [
         transfer::CASES,
         vectored::CASES,
         offsets::CASES,
         sync::CASES,
         errors::CASES,
         buffers::CASES,
-        devices::CASES,
-        direct::CASES,
-        streams::CASES,
         control::CASES,
         bounds::CASES,
         lifetime::CASES,
         threads::CASES,
-        fork::CASES,
         stats::CASES,
     ];
-    themes.concat()
+    [&themes, system::THEMES].concat().concat()
 }
 
 /// Runs all cases, one after the other.

@@ -1,13 +1,17 @@
 //! Files without positions, which may have nothing to transfer yet.
 
-use super::bench::{Bench, assert_kind, assert_same_error, cases, pattern};
+use super::bench::{Bench, assert_kind, assert_same_error, cases, pattern, skip};
 use super::pipe::{pipe, pipe_to};
 use super::plain;
-use super::wait::{block_on, join_all, park, until};
+use super::wait::{Alarm, PATIENCE, block_on, join_all, until};
 use crate::{NO_OFFSET, Outcome, SharedFd};
+use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 cases!("streams":
@@ -18,6 +22,29 @@ cases!("streams":
     holds_up_no_other_file, many_empty_pipes_hold_up_nobody, sockets, cancelled_with_a_full_table, ends_with_the_context,
     zero_bytes,
 );
+
+/// Ends the case where a transfer that waits cannot be taken back.
+fn needs_recall(bench: &Bench) {
+    if bench.is_portable() {
+        skip("std alone cannot take back a transfer that waits for a stream");
+    }
+}
+
+/// Polls a future until it has parked: has come to rest without asking to be polled again.
+pub(super) fn park<F: Future + Unpin>(future: &mut F) -> Arc<Alarm> {
+    let started = Instant::now();
+    let alarm = Alarm::new();
+    let waker = Waker::from(Arc::clone(&alarm));
+    loop {
+        let seen = alarm.wakes();
+        let ended = Pin::new(&mut *future).poll(&mut Context::from_waker(&waker)).is_ready();
+        assert!(!ended, "the operation was to have nothing to do yet");
+        if alarm.wakes() == seen {
+            return alarm;
+        }
+        assert!(started.elapsed() < PATIENCE, "a future that has nothing to do must come to rest");
+    }
+}
 
 /// Fills a pipe until it takes no more, and tells how much it took.
 fn fill(ctx: &crate::Context, writer: &SharedFd) -> usize {
@@ -151,7 +178,7 @@ fn syncs_are_refused(bench: &Bench) {
 
 /// A read that has nothing to read is cancelled, and its buffer comes back.
 fn empty_read_is_cancelled(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (reader, _writer) = pipe();
     let mut read = ctx.read_into(vec![7; 64], &reader, NO_OFFSET);
@@ -165,7 +192,7 @@ fn empty_read_is_cancelled(bench: &Bench) {
 
 /// What is written after a cancel is there for the next read.
 fn data_after_a_cancel_is_not_lost(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (reader, mut writer) = pipe();
     for round in 0..20 {
@@ -179,7 +206,7 @@ fn data_after_a_cancel_is_not_lost(bench: &Bench) {
 
 /// What is written after a waiting read was dropped, and has gone, is there for the next read.
 fn data_after_a_drop_is_not_lost(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (reader, mut writer) = pipe();
     for round in 0..20 {
@@ -202,6 +229,11 @@ fn empty_read_times_out(bench: &Bench) {
         assert!(started.elapsed() >= timeout, "not before its time");
     }
     assert_kind(
+        "limited after its start",
+        block_on(ctx.read(64, &reader, NO_OFFSET).submit().timeout(Duration::from_millis(10))),
+        ErrorKind::TimedOut,
+    );
+    assert_kind(
         "submitted",
         block_on(ctx.read(64, &reader, NO_OFFSET).timeout(Duration::from_millis(10)).submit()),
         ErrorKind::TimedOut,
@@ -210,7 +242,7 @@ fn empty_read_times_out(bench: &Bench) {
 
 /// One with a buffer of the caller's gives it back.
 fn empty_read_into_times_out(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (reader, _writer) = pipe();
     for timeout in [Duration::ZERO, Duration::from_millis(30)] {
@@ -223,7 +255,7 @@ fn empty_read_into_times_out(bench: &Bench) {
 
 /// What is written after a time was up is there for the next read.
 fn data_after_a_timeout_is_not_lost(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (reader, mut writer) = pipe();
     let (read, buf) = block_on(ctx.read_into(vec![7; 64], &reader, NO_OFFSET).timeout(Duration::from_millis(10)));
@@ -235,7 +267,7 @@ fn data_after_a_timeout_is_not_lost(bench: &Bench) {
 
 /// A write to a full pipe waits until there is room.
 fn full_write_waits(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (writer, mut reader) = pipe_to();
     let filled = fill(&ctx, &writer);
@@ -251,7 +283,7 @@ fn full_write_waits(bench: &Bench) {
 
 /// A write to a full pipe is cancelled, and nothing of it is written.
 fn full_write_is_cancelled(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.context();
     let (writer, mut reader) = pipe_to();
     let filled = fill(&ctx, &writer);
@@ -284,7 +316,7 @@ fn holds_up_no_other_file(bench: &Bench) {
 
 /// Many reads that wait, more than a pool has threads, hold up nobody.
 fn many_empty_pipes_hold_up_nobody(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.bounded(128);
     let fd = bench.file("other", b"data");
     let mut pipes: Vec<_> = (0..100).map(|_| pipe()).collect();
@@ -322,7 +354,7 @@ fn sockets(bench: &Bench) {
 
 /// A full table of waiting reads can be emptied by cancels, those that wait for room included.
 fn cancelled_with_a_full_table(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     let ctx = bench.bounded(4);
     let (reader, _writer) = pipe();
     let reads: Vec<_> = (0..12).map(|_| ctx.read_into(vec![7; 8], &reader, NO_OFFSET).submit()).collect();
@@ -335,7 +367,7 @@ fn cancelled_with_a_full_table(bench: &Bench) {
 
 /// Contexts that go while reads wait let go of the files.
 fn ends_with_the_context(bench: &Bench) {
-    bench.needs_recall();
+    needs_recall(bench);
     for _ in 0..20 {
         let ctx = bench.bounded(8);
         let (reader, _writer) = pipe();

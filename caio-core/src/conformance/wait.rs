@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// How long something that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Unparks a thread, and counts.
 #[derive(Debug)]
@@ -55,22 +55,6 @@ pub(super) fn block_on<F: Future>(future: F) -> F::Output {
 /// Polls a future once, with a waker that does nothing.
 pub(super) fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Polls a future until it has parked: has come to rest without asking to be polled again.
-pub(super) fn park<F: Future + Unpin>(future: &mut F) -> Arc<Alarm> {
-    let started = Instant::now();
-    let alarm = Alarm::new();
-    let waker = Waker::from(Arc::clone(&alarm));
-    loop {
-        let seen = alarm.wakes();
-        let ended = Pin::new(&mut *future).poll(&mut Context::from_waker(&waker)).is_ready();
-        assert!(!ended, "the operation was to have nothing to do yet");
-        if alarm.wakes() == seen {
-            return alarm;
-        }
-        assert!(started.elapsed() < PATIENCE, "a future that has nothing to do must come to rest");
-    }
 }
 
 /// Awaits all, concurrently, and gives their results in order.

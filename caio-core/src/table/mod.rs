@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::op::{IoPriority, Op};
 use crate::payload::Orphan;
 use crate::request::Request;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{SharedFd, error};
 use event_listener::{Event, EventListener};
@@ -31,6 +32,8 @@ pub(crate) struct Table {
     state: Mutex<State>,
     /// Notified when nothing runs and nothing waits.
     drained: Event,
+    /// How many cancels of operations that run were asked for.
+    cancels: AtomicU64,
 }
 
 /// What the lock guards.
@@ -64,7 +67,7 @@ impl Table {
             limit,
             closed: false,
         };
-        Self { state: Mutex::new(state), drained: Event::new() }
+        Self { state: Mutex::new(state), drained: Event::new(), cancels: AtomicU64::new(0) }
     }
 
     /// Sets the bound, before the first operation.
@@ -243,6 +246,7 @@ impl Table {
         match slot.stage {
             Stage::Done(_) => CancelStep::Nothing,
             Stage::Running => {
+                self.cancels.fetch_add(1, Ordering::Relaxed);
                 let waker = if expired { slot.waker.take() } else { None };
                 CancelStep::AskBackend(waker)
             }
@@ -296,6 +300,17 @@ impl Table {
         lock(&self.state).slot(key).is_none_or(|slot| slot.cancel_asked)
     }
 
+    /// How many cancels of operations that run were asked for. A cancel that finds an operation running is seen by whoever reads this
+    /// after it, and before, entering that operation.
+    pub(crate) fn cancels(&self) -> u64 {
+        self.cancels.load(Ordering::Relaxed)
+    }
+
+    /// Whether an operation runs although somebody asked for it to be cancelled.
+    pub(crate) fn is_running_on_cancel(&self, key: Key) -> bool {
+        lock(&self.state).slot(key).is_some_and(|slot| slot.cancel_asked && matches!(slot.stage, Stage::Running))
+    }
+
     /// A running operation's request once more.
     pub(crate) fn again(&self, key: Key) -> Option<Request> {
         let mut state = lock(&self.state);
@@ -313,11 +328,12 @@ impl Table {
         lock(&self.state).waiting
     }
 
-    /// The keys of the operations that the backend has out.
-    pub(crate) fn running_keys(&self) -> Vec<Key> {
+    /// Lists the keys of the operations that the backend has out.
+    pub(crate) fn running_keys(&self, keys: &mut Vec<Key>) {
+        keys.clear();
         let state = lock(&self.state);
         let running = state.slots.iter().filter(|(_, slot)| matches!(slot.stage, Stage::Running));
-        running.map(|(index, slot)| Key::new(u32::try_from(index).unwrap_or(u32::MAX), slot.generation)).collect()
+        keys.extend(running.map(|(index, slot)| Key::new(u32::try_from(index).unwrap_or(u32::MAX), slot.generation)));
     }
 
     /// Refuses new operations from now on.

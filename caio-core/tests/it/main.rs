@@ -2,6 +2,8 @@
 
 mod admission;
 mod buffers;
+#[cfg(unix)]
+mod driver;
 mod endings;
 mod mock;
 mod model;

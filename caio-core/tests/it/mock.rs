@@ -1,8 +1,8 @@
 //! A backend that does nothing by itself: the test decides what completes, when, and in which order.
 
 use caio_core::{
-    Attempt, Attempted, Backend, BackendKind, Completer, Context, Drive, Finished, Key, Opened, Request, Settings,
-    SharedFd, View,
+    Attempt, Attempted, Backend, BackendKind, Completer, Context, Finished, Key, Opened, Request, Settings, SharedFd,
+    View,
 };
 use std::future::Future;
 use std::io;
@@ -142,28 +142,6 @@ impl Backend for Mock {
 
     fn shutdown(&self) {
         self.seen().shutdowns += 1;
-    }
-}
-
-/// A driver that delivers what the mock holds.
-#[cfg(unix)]
-pub(crate) struct Reaper {
-    /// Whose requests.
-    pub(crate) mock: Arc<Mock>,
-    /// Something with a descriptor.
-    pub(crate) file: std::fs::File,
-}
-
-#[cfg(unix)]
-impl Drive for Reaper {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&self.file)
-    }
-
-    fn reap(&mut self, max: usize, _min: usize, _timeout: Option<Duration>) -> io::Result<usize> {
-        let count = self.mock.count().min(max);
-        (0..count).for_each(|_| self.mock.finish(0, 0, 0));
-        Ok(count)
     }
 }
 

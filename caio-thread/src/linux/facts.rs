@@ -1,7 +1,7 @@
 //! What is learnt about a file, kept in the bits of its hints that belong to this crate.
 
 use caio_core::SharedFd;
-use caio_sys::file::{FileType, stat};
+use caio_sys::file::{FileSystem, FileType, file_system, stat};
 use std::os::fd::AsFd;
 
 /// Its reads know no `RWF_NOWAIT`.
@@ -12,6 +12,16 @@ pub(super) const NO_NOWAIT_WRITE: u32 = 1 << 25;
 const ASKED: u32 = 1 << 26;
 /// It is a character device.
 const DEVICE: u32 = 1 << 27;
+
+/// It is a regular file without a disk: any read of it is a copy.
+pub(super) const IN_MEMORY: u32 = 1 << 28;
+
+/// Reads of the file were found to know no `RWF_NOWAIT`: remembers that, or that it does not matter since the file is in memory.
+pub(super) fn learn_no_nowait_read(fd: &SharedFd) {
+    let regular = stat(fd.as_fd()).is_ok_and(|stat| stat.file_type == FileType::Regular);
+    let memory = regular && file_system(fd.as_fd()).is_ok_and(|system| system == FileSystem::TMPFS);
+    fd.hints().mark(if memory { IN_MEMORY } else { NO_NOWAIT_READ });
+}
 
 /// Whether an operation on the file may have to wait for somebody else: a pipe, a socket, a character device.
 pub(super) fn may_wait(fd: &SharedFd) -> bool {

@@ -1,7 +1,7 @@
 //! Finishing an operation in its caller's thread, where that takes no waiting.
 
 use super::carry::{self, Errno};
-use super::facts::{NO_NOWAIT_READ, NO_NOWAIT_WRITE};
+use super::facts::{IN_MEMORY, NO_NOWAIT_READ, NO_NOWAIT_WRITE, learn_no_nowait_read};
 use caio_core::{Attempt, Attempted, NO_OFFSET, Op, SharedFd};
 use caio_sys::rw::{self, RwFlags};
 use std::io;
@@ -24,7 +24,8 @@ pub(crate) fn attempt(attempt: Attempt<'_>) -> Attempted {
 fn read(attempt: Attempt<'_>, offset: u64) -> Attempted {
     let (op, fd) = (attempt.op(), attempt.fd());
     let asked = op.bytes();
-    if asked > LONGEST_COPY || fd.is_direct() || fd.hints().marks() & NO_NOWAIT_READ != 0 {
+    let marks = fd.hints().marks();
+    if asked > LONGEST_COPY || fd.is_direct() || marks & NO_NOWAIT_READ != 0 {
         return attempt.missed();
     }
     let stream = fd.is_stream();
@@ -32,11 +33,13 @@ fn read(attempt: Attempt<'_>, offset: u64) -> Attempted {
         return attempt.missed();
     }
     // The call with flags finds no fault with a directory that it need not read anything of.
-    let flags = if asked == 0 { RwFlags::empty() } else { RwFlags::NOWAIT };
+    let memory = marks & IN_MEMORY != 0;
+    let flags = if asked == 0 || memory { RwFlags::empty() } else { RwFlags::NOWAIT };
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
     match unsafe { carry::transfer(op, fd, flags) } {
         Ok(bytes) => {
-            if bytes != 0 && bytes < asked && offset != NO_OFFSET && !ends_at(fd, offset + bytes as u64) {
+            let short = bytes != 0 && bytes < asked && offset != NO_OFFSET && !memory;
+            if short && !ends_at(fd, offset + bytes as u64) {
                 fd.hints().inline_missed();
                 return attempt.missed();
             }
@@ -50,7 +53,7 @@ fn read(attempt: Attempt<'_>, offset: u64) -> Attempted {
             if Errno::of(&error) == Errno::WouldBlock && !stream {
                 fd.hints().inline_missed();
             }
-            failed(attempt, error, NO_NOWAIT_READ)
+            failed(attempt, error, learn_no_nowait_read)
         }
     }
 }
@@ -68,16 +71,16 @@ fn write(attempt: Attempt<'_>, offset: u64) -> Attempted {
         Ok(bytes) if bytes < asked && offset != NO_OFFSET && !is_append(fd) => attempt.missed(),
         // SAFETY: so many bytes were written; no memory was read into.
         Ok(bytes) => unsafe { attempt.transferred(bytes) },
-        Err(error) => failed(attempt, error, NO_NOWAIT_WRITE),
+        Err(error) => failed(attempt, error, |fd| fd.hints().mark(NO_NOWAIT_WRITE)),
     }
 }
 
 /// Says what an error means: an answer, or that the slow route is to find out.
-fn failed(attempt: Attempt<'_>, error: io::Error, unsupported: u32) -> Attempted {
+fn failed(attempt: Attempt<'_>, error: io::Error, learn: impl FnOnce(&SharedFd)) -> Attempted {
     match Errno::of(&error) {
         Errno::Final => attempt.failed(error),
         Errno::Unsupported => {
-            attempt.fd().hints().mark(unsupported);
+            learn(attempt.fd());
             attempt.missed()
         }
         Errno::WouldBlock | Errno::Other => attempt.missed(),

@@ -1,3 +1,18 @@
 //! The pool's promises, tested through its public API.
 
 mod conformance;
+mod lanes;
+mod pool;
+mod support;
+mod syncs;
+
+#[cfg(target_os = "linux")]
+mod alloc;
+#[cfg(unix)]
+mod driver;
+#[cfg(target_os = "linux")]
+mod inline;
+#[cfg(target_os = "linux")]
+mod refused;
+#[cfg(target_os = "linux")]
+mod streams;

@@ -1,1 +1,197 @@
-//! x
+//! Completions: none is lost, none is taken for an answer that it is not, from many threads at once.
+
+use crate::support::{assert_content, file, pipe, ring, within};
+use caio_core::NO_OFFSET;
+use caio_uring::{Route, Routes, Uring};
+use futures::executor::block_on;
+use futures::future::join_all;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+#[test]
+fn eight_threads_with_a_thousand_operations_each() {
+    let Some(builder) = ring() else { return };
+    let content: Vec<u8> = (0..65536_u32).map(|at| (at % 251) as u8).collect();
+    for shards in [1, 2] {
+        let ctx = builder.clone().max_requests(64).shards(shards).build().expect("a context");
+        let fd = file(&content);
+        let content = content.clone();
+        within(60, move || {
+            std::thread::scope(|scope| {
+                for thread in 0..8_u64 {
+                    let (ctx, fd, content) = (&ctx, &fd, &content);
+                    scope.spawn(move || {
+                        for round in 0..125 {
+                            let offsets = (0..8).map(|at| (thread * 8000 + round * 61 + at * 7) % 65000);
+                            let reads = offsets.clone().map(|offset| ctx.read(100, fd, offset));
+                            for (read, offset) in block_on(join_all(reads)).into_iter().zip(offsets) {
+                                assert_eq!(read.expect("a read"), content[offset as usize..][..100]);
+                            }
+                        }
+                    });
+                }
+            });
+            assert_eq!((ctx.in_flight(), ctx.stats().completed), (0, 8000));
+        });
+    }
+}
+
+/// The thread exits, and the kernel cancels what it has submitted.
+#[test]
+fn a_read_outlives_the_thread_that_submitted_it() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    let (reader, mut writer) = pipe();
+    let mut reads = Vec::new();
+    for _ in 0..8 {
+        let (ctx, reader) = (ctx.clone(), reader.clone());
+        reads.push(std::thread::spawn(move || ctx.read(4, &reader, NO_OFFSET).submit()).join().expect("a thread"));
+    }
+    for _ in 0..8 {
+        writer.write_all(b"late").expect("a write");
+    }
+    for read in within(20, move || block_on(join_all(reads))) {
+        assert_eq!(read.expect("a read that nobody cancelled"), b"late");
+    }
+    assert_eq!(ctx.stats().cancelled, 0);
+}
+
+/// The same where nobody polls: the thread that takes completions starts it again.
+#[test]
+fn a_parked_read_outlives_the_thread_that_submitted_it() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    let (reader, mut writer) = pipe();
+    let (parked, submitter) = (ctx.clone(), reader.clone());
+    let thread = std::thread::spawn(move || {
+        let mut read = parked.read(4, &submitter, NO_OFFSET);
+        let timeout = std::time::Instant::now() + Duration::from_millis(20);
+        while std::time::Instant::now() < timeout {
+            assert!(futures::FutureExt::now_or_never(&mut read).is_none(), "nothing was written yet");
+        }
+        read
+    });
+    let read = thread.join().expect("a thread");
+    let reading = std::thread::spawn(move || block_on(read));
+    writer.write_all(b"late").expect("a write");
+    assert_eq!(within(20, move || reading.join().expect("a thread")).expect("a read"), b"late");
+}
+
+/// More completions at once than their queue has room for, while nobody takes them.
+#[test]
+fn completions_that_do_not_fit_are_not_lost() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.max_requests(1000).completions(256).build().expect("a context");
+    let (reader, mut writer) = pipe();
+    let mut batch = ctx.batch();
+    let reads: Vec<_> = (0..1000).map(|_| batch.read(1, &reader, NO_OFFSET)).collect();
+    batch.submit().expect("a batch");
+    for _ in 0..1000 {
+        writer.write_all(&[1]).expect("a write");
+    }
+    within(20, move || block_on(join_all(reads))).into_iter().for_each(|read| assert_eq!(read.expect("a read"), [1]));
+    assert_eq!((ctx.in_flight(), ctx.stats().completed), (0, 1000));
+}
+
+/// More operations at once than the submission queue has room for, and more than may be in flight.
+#[test]
+fn a_full_submission_queue_is_flushed() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.max_requests(2000).build().expect("a context");
+    assert_eq!(ctx.max_requests(), 2000);
+    let (reader, mut writer) = pipe();
+    let mut batch = ctx.batch();
+    let reads: Vec<_> = (0..4000).map(|_| batch.read(1, &reader, NO_OFFSET)).collect();
+    batch.submit().expect("a batch");
+    assert_eq!((ctx.in_flight(), ctx.queued()), (2000, 2000));
+    writer.write_all(&[1; 4000]).expect("a write");
+    within(30, move || block_on(join_all(reads))).into_iter().for_each(|read| assert_eq!(read.expect("a read"), [1]));
+}
+
+/// A parked future is woken although others take completions by looking.
+#[test]
+fn nobody_sleeps_through_a_completion() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        let fd = file(&[1; 4096]);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..3000 {
+                        assert_eq!(block_on(ctx.read(8, &fd, 0)).expect("a read"), [1; 8]);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    let (reader, mut writer) = pipe();
+                    let read = std::thread::spawn({
+                        let ctx = ctx.clone();
+                        move || block_on(ctx.read(1, &reader, NO_OFFSET))
+                    });
+                    writer.write_all(b"x").expect("a write");
+                    assert_eq!(read.join().expect("a thread").expect("a read"), b"x");
+                }
+            });
+        });
+    });
+}
+
+/// What was read is all that is seen of a buffer.
+#[test]
+fn a_short_read_shows_nothing_else() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    let fd = file(b"abc");
+    let (read, buf) = block_on(ctx.read_into(vec![9; 4096], &fd, 1));
+    assert_eq!((read.expect("a read"), buf), (2, b"bc".to_vec()));
+}
+
+/// A file whose number would be reused stays open until its operation has ended.
+#[test]
+fn a_file_stays_open_under_its_operation() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    let (reader, mut writer) = pipe();
+    let read = ctx.read(8, &reader, NO_OFFSET).submit();
+    drop(reader);
+    let others: Vec<_> = (0..16).map(|_| file(b"other")).collect();
+    writer.write_all(b"mine").expect("a write");
+    assert_eq!(within(10, move || block_on(read)).expect("a read"), b"mine");
+    drop(others);
+}
+
+/// `O_NONBLOCK` makes no difference: waiting is what an asynchronous read is for.
+#[test]
+fn a_nonblocking_pipe_is_waited_for() {
+    let Some(builder) = ring() else { return };
+    let ctx = builder.build().expect("a context");
+    let (reader, mut writer) = pipe();
+    // SAFETY: sets a flag of a descriptor of ours.
+    assert_eq!(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
+    let read = ctx.read(8, &reader, NO_OFFSET).submit();
+    writer.write_all(b"late").expect("a write");
+    assert_eq!(within(10, move || block_on(read)).expect("a read"), b"late");
+}
+
+/// A cold file on a real disk: its completions arrive by interrupt.
+#[test]
+fn cold_reads_from_a_disk_complete() {
+    let mut routes = Routes::all(Route::Ring);
+    routes.inline = true;
+    let Some(ctx) = ring().map(|_| Uring::builder().routes(routes).build().expect("a context")) else { return };
+    let mut file =
+        tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempfile()).expect("a file");
+    file.write_all(&vec![3; 4 << 20]).expect("content");
+    file.sync_all().expect("a sync");
+    // SAFETY: advice on a descriptor of ours.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    let fd = file.into();
+    within(30, move || {
+        for at in 0..64 {
+            assert_content(&ctx, &fd, at * 65536, &[3; 4096]);
+        }
+    });
+}

@@ -81,7 +81,7 @@ fn an_operation_that_the_kernel_lacks_takes_the_pool_alone() {
 fn a_direct_file_goes_through_the_ring() {
     let Some(builder) = builder(Routes::default()) else { return };
     let ctx = builder.build().expect("a context");
-    let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).or_else(|_| tempfile::tempdir()).expect("a folder");
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempdir()).expect("a folder");
     let options = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
@@ -127,8 +127,12 @@ fn operations_of_both_ways_wait_for_one_another() {
             let writes = (0..8).map(|at| ctx.write(b"1", &fd, at).submit());
             let reads = (0..8).map(|at| ctx.read(1, &fd, at).submit());
             let (writes, reads): (Vec<_>, Vec<_>) = writes.zip(reads).unzip();
-            block_on(futures::future::join_all(reads)).into_iter().for_each(|read| assert_eq!(read.expect("a read"), b"1"));
-            block_on(futures::future::join_all(writes)).into_iter().for_each(|write| assert_eq!(write.0.expect("a write"), 1));
+            block_on(futures::future::join_all(reads))
+                .into_iter()
+                .for_each(|read| assert_eq!(read.expect("a read"), b"1"));
+            block_on(futures::future::join_all(writes))
+                .into_iter()
+                .for_each(|write| assert_eq!(write.0.expect("a write"), 1));
         }
     });
 }

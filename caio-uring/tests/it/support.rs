@@ -5,7 +5,7 @@ use caio_uring::{Builder, Route, Routes, Uring};
 use futures::executor::block_on;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A builder whose reads, writes and syncs all go to the ring, or `None` (and a word about it) where there is no io_uring.
@@ -26,8 +26,12 @@ pub(crate) fn builder(routes: Routes) -> Option<Builder> {
 
 /// A pipe: what reads and what writes.
 pub(crate) fn pipe() -> (SharedFd, File) {
-    let (reader, writer) = io::pipe().expect("a pipe");
-    (OwnedFd::from(reader).into(), File::from(OwnedFd::from(writer)))
+    let mut ends = [0; 2];
+    // SAFETY: the call writes two numbers.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0, "{}", io::Error::last_os_error());
+    // SAFETY: the kernel has just opened both, and nobody else knows them.
+    let [reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    (reader.into(), File::from(writer))
 }
 
 /// A file with content.

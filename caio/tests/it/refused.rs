@@ -4,10 +4,9 @@ use caio::{BackendKind, Context};
 use std::io;
 use std::thread;
 
-/// A filter that answers some system calls of the calling thread with an error.
 #[allow(unsafe_code)]
 mod seccomp {
-    //! Seccomp filters for one thread.
+    //! A filter that answers some system calls of the calling thread with an error.
     use std::io;
 
     /// Loads the system call's number.

@@ -66,7 +66,7 @@ pub(crate) enum Executor {
     /// `futures::executor::block_on`, tasks joined in one future.
     BlockOn,
     /// `async_executor::Executor` on two threads.
-    AsyncExecutor,
+    Async,
     /// tokio's current-thread runtime.
     TokioCurrent,
     /// tokio's multi-thread runtime with two workers.
@@ -79,7 +79,7 @@ impl Executor {
     /// All of them, with their names in `CAIO_TEST_EXECUTOR`.
     const ALL: [(&'static str, Self); 5] = [
         ("block_on", Self::BlockOn),
-        ("async-executor", Self::AsyncExecutor),
+        ("async-executor", Self::Async),
         ("tokio-current", Self::TokioCurrent),
         ("tokio-multi", Self::TokioMulti),
         ("smol", Self::Smol),
@@ -93,7 +93,7 @@ impl Executor {
     {
         match self {
             Self::BlockOn => futures::executor::block_on(futures::future::join_all(tasks)),
-            Self::AsyncExecutor => on_async_executor(tasks),
+            Self::Async => on_async_executor(tasks),
             Self::TokioCurrent => on_tokio(tokio::runtime::Builder::new_current_thread(), tasks),
             Self::TokioMulti => {
                 let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -1,0 +1,6 @@
+//! The themes that only some systems have: those of Unix systems other than Linux.
+
+use super::{Case, streams};
+
+/// These themes.
+pub(super) const THEMES: &[&[Case]] = &[streams::CASES];

@@ -1,0 +1,71 @@
+//! What the system refuses to an ordinary user.
+
+use crate::support::{alone, block_on, file, pooled, started, workers};
+use caio_core::IoPriority;
+use std::io::ErrorKind;
+
+/// Becomes nobody; `false` if this is not for us to do.
+#[allow(unsafe_code)]
+fn become_nobody() -> bool {
+    // SAFETY: the calls take numbers only, and the process runs nothing but this test.
+    let became = unsafe { libc::setgid(65534) == 0 && libc::setuid(65534) == 0 };
+    if !became {
+        println!("SKIP: only root can become another user");
+    }
+    became
+}
+
+/// Forbids, or allows again, more threads.
+#[allow(unsafe_code)]
+fn limit_threads(soft: libc::rlim_t) {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: 4096 };
+    // SAFETY: the structure is ours.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &limit) };
+    assert_eq!(set, 0, "setrlimit: {}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn no_thread_can_be_started() {
+    alone("refused::no_thread_can_be_started", || {
+        let (ctx, pool) = pooled(workers(4));
+        let fd = file();
+        if !become_nobody() {
+            return;
+        }
+        limit_threads(0);
+        let (written, buf) = block_on(ctx.write(b"nobody".to_vec(), &fd, 0));
+        if written.is_ok() {
+            println!("SKIP: the limit on threads does not hold here");
+            return;
+        }
+        assert_eq!((written.unwrap_err().kind(), buf.as_slice()), (ErrorKind::WouldBlock, &b"nobody"[..]));
+        assert_eq!(block_on(ctx.fsync(&fd)).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let (reader, _writer) = crate::support::pipe();
+        let (read, _) = block_on(ctx.read_into(vec![0; 8], &reader, caio_core::NO_OFFSET));
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!((pool.in_flight(), pool.counters().workers), (0, 0));
+        limit_threads(4096);
+        assert_eq!(block_on(ctx.write(b"somebody", &fd, 0)).0.unwrap(), 8);
+        limit_threads(0);
+        let writes: Vec<_> = (0..50).map(|_| ctx.write(b"x", &file(), 0).submit()).collect();
+        for (written, _) in block_on(futures::future::join_all(writes)) {
+            assert_eq!(written.unwrap(), 1, "the worker that is there does it");
+        }
+        assert_eq!(started(&pool), 1);
+    });
+}
+
+#[test]
+fn a_priority_that_is_not_ours_to_use() {
+    alone("refused::a_priority_that_is_not_ours_to_use", || {
+        if !become_nobody() {
+            return;
+        }
+        let (ctx, _pool) = pooled(workers(1));
+        let fd = file();
+        let (written, buf) = block_on(ctx.write(b"urgent", &fd, 0).priority(IoPriority::RealTime(0)));
+        assert_eq!((written.unwrap_err().raw_os_error(), buf), (Some(libc::EPERM), b"urgent"));
+        assert_eq!(block_on(ctx.write(b"patient", &fd, 0).priority(IoPriority::BestEffort(7))).0.unwrap(), 7);
+        assert_eq!(block_on(ctx.write(b"usual", &fd, 0)).0.unwrap(), 5);
+    });
+}

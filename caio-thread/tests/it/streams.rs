@@ -1,0 +1,147 @@
+//! What waits for pipes and devices.
+
+use crate::support::{alone, block_on, file, pipe, pooled, until, workers};
+use caio_core::{NO_OFFSET, Outcome, SharedFd};
+use caio_thread::ThreadPool;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+/// The names of the process's threads.
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("caio-")).collect()
+}
+
+/// How many descriptors the process has.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("procfs").count()
+}
+
+#[test]
+fn contexts_leave_no_threads_and_no_descriptors() {
+    alone("streams::contexts_leave_no_threads_and_no_descriptors", || {
+        let before = descriptors();
+        let mut writers = Vec::new();
+        for round in 0..100 {
+            let ctx = ThreadPool::builder().build().unwrap();
+            let (reader, writer) = pipe();
+            let reads: Vec<_> = (0..3).map(|_| ctx.read(8, &reader, NO_OFFSET).submit()).collect();
+            assert_eq!(block_on(ctx.write(b"x", &file(), 0)).0.unwrap(), 1);
+            until("there is a poller", || threads().iter().any(|name| name.trim() == "caio-poller"));
+            if round % 2 == 0 {
+                drop((ctx, reads));
+            } else {
+                drop((reads, ctx));
+            }
+            writers.push(writer);
+        }
+        until("all threads have ended", || threads().is_empty());
+        drop(writers);
+        until("all descriptors are closed", || descriptors() == before);
+    });
+}
+
+#[test]
+fn the_poller_ends_when_nobody_waits() {
+    alone("streams::the_poller_ends_when_nobody_waits", || {
+        let ctx = ThreadPool::builder().linger(Duration::from_millis(20)).build().unwrap();
+        for _ in 0..3 {
+            let (reader, mut writer) = pipe();
+            let read = ctx.read(8, &reader, NO_OFFSET).submit();
+            writer.write_all(b"data").unwrap();
+            assert_eq!(block_on(read).unwrap(), b"data");
+            until("the poller has ended", || threads().is_empty());
+        }
+    });
+}
+
+#[test]
+fn the_file_of_a_cancelled_read_is_closed() {
+    let (ctx, pool) = pooled(workers(1));
+    let (reader, mut writer) = pipe();
+    let read = ctx.read(8, &reader, NO_OFFSET).submit();
+    drop(reader);
+    assert_eq!(pool.in_flight(), 1);
+    assert!(matches!(block_on(read.cancel()), Outcome::Cancelled(_)));
+    until("the pipe has no reader", || {
+        writer.write(b"x").is_err_and(|error| error.raw_os_error() == Some(libc::EPIPE))
+    });
+    assert_eq!(pool.counters().started, 0, "no worker had to do with it");
+}
+
+#[test]
+fn reads_of_one_pipe_are_served_in_turn() {
+    let (ctx, _pool) = pooled(workers(2));
+    let (reader, mut writer) = pipe();
+    let reads: Vec<_> = (0..20).map(|_| ctx.read(1, &reader, NO_OFFSET).submit()).collect();
+    let expected: Vec<u8> = (0..20).collect();
+    writer.write_all(&expected).unwrap();
+    let seen: Vec<u8> = block_on(futures::future::join_all(reads)).into_iter().flat_map(Result::unwrap).collect();
+    assert_eq!(seen, expected);
+}
+
+/// A terminal knows no `RWF_NOWAIT`: a worker reads it, once it is ready.
+#[test]
+fn a_terminal_occupies_a_worker_only_while_it_has_something() {
+    let Some((mut ours, theirs)) = terminal() else {
+        println!("SKIP: no pseudo-terminal can be had here");
+        return;
+    };
+    let (ctx, _pool) = pooled(workers(1));
+    let first = ctx.read(64, &theirs, NO_OFFSET).submit();
+    let second = ctx.read(64, &theirs, NO_OFFSET).submit();
+    let third = ctx.read_into(vec![7; 8], &theirs, NO_OFFSET).submit();
+    assert_eq!(block_on(ctx.write(b"other", &file(), 0)).0.unwrap(), 5);
+    ours.write_all(b"first\n").unwrap();
+    assert_eq!(block_on(first).unwrap(), b"first\n");
+    assert_eq!(block_on(ctx.write(b"other", &file(), 0)).0.unwrap(), 5);
+    ours.write_all(b"second\n").unwrap();
+    assert_eq!(block_on(second).unwrap(), b"second\n");
+    assert!(matches!(block_on(third.cancel()), Outcome::Cancelled(buf) if buf == [7; 8]));
+    let mut echo = [0; 5];
+    let written = block_on(ctx.write(b"hello", &theirs, NO_OFFSET)).0.unwrap();
+    assert_eq!(written, 5);
+    let mut all = Vec::new();
+    while !all.ends_with(b"hello") {
+        let read = ours.read(&mut echo).unwrap();
+        all.extend_from_slice(&echo[..read]);
+    }
+}
+
+/// Both ends of a pseudo-terminal.
+#[allow(unsafe_code)]
+fn terminal() -> Option<(std::fs::File, SharedFd)> {
+    use std::os::fd::{FromRawFd, OwnedFd};
+    let (mut ours, mut theirs) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: the two numbers are places to write to, and the other arguments may be null.
+    let opened = unsafe { libc::openpty(&mut ours, &mut theirs, none, std::ptr::null(), std::ptr::null()) };
+    if opened != 0 {
+        return None;
+    }
+    // SAFETY: `openpty` has just opened this descriptor for us, and nobody else owns it.
+    let ours = unsafe { OwnedFd::from_raw_fd(ours) };
+    // SAFETY: as above.
+    let theirs = unsafe { OwnedFd::from_raw_fd(theirs) };
+    Some((ours.into(), theirs.into()))
+}
+
+/// Bytes that the portable implementation reads for an operation which was cancelled meanwhile go to the next.
+#[test]
+fn the_portable_implementation_loses_no_byte() {
+    let ctx = ThreadPool::builder().portable(true).build().unwrap();
+    let (reader, mut writer) = pipe();
+    for round in 0..50u8 {
+        let read = ctx.read_into(vec![0; 64], &reader, NO_OFFSET).submit();
+        assert!(matches!(block_on(read.cancel()), Outcome::Cancelled(_)));
+        writer.write_all(&[round; 10]).unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < 10 {
+            seen.extend(block_on(ctx.read(3, &reader, NO_OFFSET)).unwrap());
+        }
+        assert_eq!(seen, [round; 10]);
+    }
+    drop(writer);
+    assert_eq!(block_on(ctx.read(3, &reader, NO_OFFSET)).unwrap(), b"");
+}

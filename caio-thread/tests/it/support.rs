@@ -1,0 +1,175 @@
+//! What the tests share.
+
+use caio_core::{
+    Attempt, Attempted, Backend, BackendKind, Context, Finished, Key, Opened, Request, Settings, SharedFd,
+};
+use caio_thread::{Counters, Pool, PoolSettings};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+pub(crate) use futures::executor::block_on;
+
+/// How long something that must happen may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until something is so.
+#[track_caller]
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "it did not come about: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// A new file with nothing in it.
+pub(crate) fn file() -> SharedFd {
+    tempfile::tempfile().expect("a temporary file").into()
+}
+
+/// A backend of another kind that borrows the pool and nothing else: what the pool does is seen from here.
+struct Borrower(Pool);
+
+impl Backend for Borrower {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Thread
+    }
+
+    fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
+        attempt.missed()
+    }
+
+    fn submit(&self, request: Request) -> Result<(), Finished> {
+        self.0.submit(request)
+    }
+
+    fn arm(&self) {
+        self.0.arm();
+    }
+
+    fn cancel(&self, key: Key) {
+        self.0.cancel(key);
+    }
+
+    fn shutdown(&self) {
+        self.0.shutdown();
+    }
+}
+
+/// A context over a pool, and the pool.
+pub(crate) fn pooled(settings: PoolSettings) -> (Context, Pool) {
+    let mut pool = None;
+    let opened = Context::open(&Settings::default(), BackendKind::Thread, |common, completer| {
+        let made = Pool::new(settings, completer);
+        pool = Some(made.clone());
+        Ok(Opened { backend: Arc::new(Borrower(made)), max_requests: common.max_requests, driver: None })
+    });
+    let (ctx, _) = opened.expect("it opens");
+    (ctx, pool.expect("it was opened"))
+}
+
+/// Settings with this many workers.
+pub(crate) fn workers(max_threads: usize) -> PoolSettings {
+    let mut settings = PoolSettings::default();
+    settings.max_threads = max_threads;
+    settings
+}
+
+/// What a pool has done, without the number of workers that there are now.
+pub(crate) fn started(pool: &Pool) -> u64 {
+    let Counters { started, .. } = pool.counters();
+    started
+}
+
+/// Keeps one worker busy until it is dropped: with a task whose waker does not return.
+pub(crate) struct Stall {
+    /// The operation whose end stalls the worker.
+    op: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Lets go once dropped.
+    gate: Option<Sender<()>>,
+}
+
+impl Stall {
+    /// Returns once a worker is stuck, with a lane that nobody else has.
+    pub(crate) fn new(ctx: &Context) -> Self {
+        Self::on(ctx, &file())
+    }
+
+    /// Returns once a worker is stuck after it has written to this file.
+    pub(crate) fn on(ctx: &Context, fd: &SharedFd) -> Self {
+        let (gate, closed) = channel();
+        let (stuck, is_stuck) = channel();
+        let waker = Waker::from(Arc::new(Sticky { stuck, gate: Mutex::new(closed) }));
+        let write = ctx.write(b"stall", fd, 0);
+        let mut op: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async { drop(write.await) });
+        // Polled until it parks, as a task is: only then does the pool have to do without workers that are stuck already.
+        let mut ended = false;
+        until("a worker delivers", || {
+            ended = ended || op.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_ready();
+            is_stuck.try_recv().is_ok()
+        });
+        Self { op: Some(op), gate: Some(gate) }
+    }
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        drop(self.gate.take());
+        drop(self.op.take());
+    }
+}
+
+/// A waker that keeps the worker which calls it, and nobody else.
+struct Sticky {
+    /// Told when a worker is stuck.
+    stuck: Sender<()>,
+    /// Closed when it may go on.
+    gate: Mutex<Receiver<()>>,
+}
+
+impl Wake for Sticky {
+    fn wake(self: Arc<Self>) {
+        if std::thread::current().name() == Some("caio-worker") {
+            let told = self.stuck.send(());
+            assert!(told.is_ok(), "the test waits for it");
+            let opened = self.gate.lock().expect("one worker at a time").recv();
+            assert!(opened.is_err(), "nothing is sent");
+        }
+    }
+}
+
+/// Runs a test in a process of its own, where it may change what all threads share.
+#[cfg(target_os = "linux")]
+pub(crate) fn alone(test: &str, body: impl FnOnce()) {
+    const MARK: &str = "CAIO_THREAD_TEST_ALONE";
+    if std::env::var_os(MARK).is_some_and(|name| name == test) {
+        return body();
+    }
+    let program = std::env::current_exe().expect("the test program");
+    let mut command = std::process::Command::new(program);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(MARK, test);
+    let output = command.output().expect("the test program starts again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text.lines().filter(|line| line.starts_with("SKIP")).for_each(|line| println!("{line}"));
+}
+
+/// A pipe: what is read from, and what is written to.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn pipe() -> (SharedFd, std::fs::File) {
+    use std::os::fd::{FromRawFd, OwnedFd};
+    let mut fds = [-1; 2];
+    // SAFETY: the array has room for the two numbers that are written to it.
+    let made = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) };
+    assert_eq!(made, 0, "a pipe: {}", std::io::Error::last_os_error());
+    // SAFETY: `pipe2` has just opened this descriptor for us, and nobody else owns it.
+    let reader = unsafe { OwnedFd::from_raw_fd(fds[0]) };
+    // SAFETY: as above.
+    let writer = unsafe { OwnedFd::from_raw_fd(fds[1]) };
+    (reader.into(), writer.into())
+}
