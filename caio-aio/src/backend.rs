@@ -49,9 +49,7 @@ impl Backend for AioBackend {
     }
 
     fn arm(&self) {
-        if !self.engine.is_driven() {
-            self.engine.reaper().arm();
-        }
+        self.engine.arm();
     }
 
     fn cancel(&self, key: Key) {

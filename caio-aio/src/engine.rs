@@ -110,6 +110,14 @@ impl Engine {
         self.routes == Routes::Auto && matches!(self.routes.choose(op, fd), Route::Pool { .. })
     }
 
+    /// A future parks: completions must reach it without anybody's help, unless a driver is to take them.
+    pub(crate) fn arm(&self) {
+        self.pool.arm();
+        if !self.driven {
+            self.reaper.arm();
+        }
+    }
+
     /// Takes an operation over.
     pub(crate) fn submit(self: &Arc<Self>, request: Request) -> Result<(), Finished> {
         let fallback = match self.routes.choose(request.op(), request.fd()) {

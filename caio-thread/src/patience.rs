@@ -67,6 +67,11 @@ pub(crate) fn spin(counter: &AtomicUsize) {
 
 /// Whether somebody else can make progress while we wait.
 fn has_many_cores() -> bool {
-    static MANY: OnceLock<bool> = OnceLock::new();
-    *MANY.get_or_init(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1))
+    cores() > 1
+}
+
+/// How many cores there are for this process: asked once, because asking costs some twenty system calls.
+pub(crate) fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }

@@ -34,9 +34,8 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            max_threads: (cores * WORKERS_PER_CORE).clamp(FEWEST_WORKERS, MOST_WORKERS),
+            max_threads: (crate::patience::cores() * WORKERS_PER_CORE).clamp(FEWEST_WORKERS, MOST_WORKERS),
             portable: false,
             coalesce_syncs: true,
             linger: Duration::from_secs(5),

@@ -264,6 +264,7 @@ impl Backend for Engine {
     }
 
     fn arm(&self) {
+        self.pool.arm();
         if self.mailbox.is_some() {
             return; // the kernel always signals a driver
         }
