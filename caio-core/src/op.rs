@@ -102,6 +102,16 @@ impl Op {
         }
     }
 
+    /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations are whole.
+    pub(crate) fn part(&self, done: usize, limit: usize) -> Self {
+        match self {
+            &Self::Read { region, offset } if offset != NO_OFFSET => {
+                Self::Read { region: region.part(done, limit), offset: offset.saturating_add(done as u64) }
+            }
+            whole => whole.duplicate(),
+        }
+    }
+
     /// Where in the file it transfers; `None` where it transfers nothing.
     ///
     /// ```
@@ -214,6 +224,12 @@ impl Region {
     /// Names memory, clamped to [`MAX_TRANSFER`].
     pub(crate) fn new(ptr: *mut u8, len: usize) -> Self {
         Self { ptr, len: len.min(MAX_TRANSFER) }
+    }
+
+    /// What is left after `done` bytes, and of that at most `limit` bytes.
+    fn part(self, done: usize, limit: usize) -> Self {
+        let done = done.min(self.len);
+        Self { ptr: self.ptr.wrapping_add(done), len: (self.len - done).min(limit) }
     }
 
     /// The first byte. Following the pointer is sound until the operation is completed: until then the

@@ -10,7 +10,7 @@ use crate::stats::Counters;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::table::{CancelStep, Released, Table};
 use crate::timer::Timer;
-use crate::wait::Patience;
+use crate::wait::{Class, Patience};
 use crate::{SharedFd, error};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,8 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     /// The counters.
     pub(crate) stats: Counters,
-    /// How long futures wait before they park.
-    pub(crate) patience: Patience,
+    /// How long futures wait before they park, by [`Class`].
+    patience: [Patience; Class::COUNT],
     /// Whether new operations are refused: what the table says, to be read without its lock.
     closed: AtomicBool,
     /// The process that made it.
@@ -43,7 +43,7 @@ impl Shared {
         Arc::new(Self {
             table: Table::new(max_requests),
             stats: Counters::new(),
-            patience: Patience::new(),
+            patience: std::array::from_fn(|_| Patience::new()),
             closed: AtomicBool::new(false),
             process: Process::current(),
             timer: Timer::new(),
@@ -80,28 +80,44 @@ impl Shared {
         self.table.close();
     }
 
+    /// How long futures of a class wait before they park.
+    pub(crate) fn patience(&self, class: Class) -> &Patience {
+        &self.patience[class as usize]
+    }
+
     /// Enters an operation without starting it.
-    pub(crate) fn stage(
+    pub(crate) fn stage(&self, op: Op, fd: SharedFd, priority: Option<IoPriority>) -> io::Result<Key> {
+        self.table.stage(op, fd, priority).ok_or_else(error::closed)
+    }
+
+    /// Enters an operation and starts it, or lets it wait its turn. Says whether it has to. The caller flushes.
+    pub(crate) fn start(
         &self,
+        backend: &dyn Backend,
         op: Op,
         fd: SharedFd,
         priority: Option<IoPriority>,
-        waker: Option<Waker>,
-    ) -> io::Result<Key> {
-        self.table.stage(op, fd, priority, waker).ok_or_else(error::closed)
+        waker: Option<&Waker>,
+    ) -> io::Result<(Key, bool)> {
+        let cancels = self.table.cancels();
+        let (key, released) = self.table.start(op, fd, priority, waker.cloned()).ok_or_else(error::closed)?;
+        Ok((key, self.run(backend, key, released, cancels)))
     }
 
-    /// Starts a staged operation, or lets it wait its turn. Says whether it had to wait. The caller flushes.
+    /// Starts a staged operation, or lets it wait its turn. Says whether it has to. The caller flushes.
     pub(crate) fn release(&self, backend: &dyn Backend, key: Key) -> bool {
         let cancels = self.table.cancels();
-        match self.table.release(key) {
+        self.run(backend, key, self.table.release(key), cancels)
+    }
+
+    /// Submits an operation that may run. Says whether it waits instead.
+    fn run(&self, backend: &dyn Backend, key: Key, released: Released, cancels: u64) -> bool {
+        match released {
             Released::Run(request) => {
                 self.stats.submitted();
                 match backend.submit(request) {
                     Ok(()) => self.repeat_cancel(backend, key, cancels),
-                    Err(finished) => {
-                        self.complete(finished.key, finished.completion);
-                    }
+                    Err(Finished { key, completion }) => drop(self.complete(key, completion)),
                 }
                 false
             }

@@ -137,6 +137,11 @@ impl Counters {
         lane.transferred(read, bytes);
     }
 
+    /// Bytes were read or written by an operation that has not ended.
+    pub(crate) fn transferred(&self, read: bool, bytes: usize) {
+        self.lane().transferred(read, bytes);
+    }
+
     /// An operation has ended.
     pub(crate) fn ended(&self, what: Ended) {
         let lane = self.lane();

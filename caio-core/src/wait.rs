@@ -1,5 +1,7 @@
 //! How long a future looks again before it parks.
 
+use crate::SharedFd;
+use crate::op::Op;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -13,6 +15,41 @@ const GAIN: u32 = 4;
 const CEILING: u32 = 64;
 /// Out of how many operations one tries although trying has not paid off.
 const PROBE: u32 = 64;
+
+/// Operations that take about as long as each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Class {
+    /// Reads through the page cache that missed it.
+    Read,
+    /// Writes through the page cache.
+    Write,
+    /// Transfers past the page cache.
+    Direct,
+    /// Syncs.
+    Sync,
+    /// What waits for somebody else: there is no telling how long.
+    Stream,
+}
+
+impl Class {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+
+    /// The class of an operation.
+    pub(crate) fn of(op: &Op, fd: &SharedFd) -> Self {
+        if op.is_sync() {
+            Self::Sync
+        } else if fd.is_stream() {
+            Self::Stream
+        } else if fd.is_direct() {
+            Self::Direct
+        } else if op.is_read() {
+            Self::Read
+        } else {
+            Self::Write
+        }
+    }
+}
 
 /// Whether looking again pays off, learnt from the operations before.
 ///

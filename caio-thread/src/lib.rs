@@ -27,6 +27,7 @@ mod portable;
 mod backend;
 mod builder;
 mod carrier;
+mod crowd;
 #[cfg(unix)]
 mod driver;
 mod mailbox;

@@ -15,6 +15,8 @@ use io_uring::opcode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
+/// The most bytes that may be copied in the submitter's thread.
+const LONGEST_COPY: usize = 64 * 1024;
 /// A mark of a file: whether it is prompt was asked.
 const ASKED: u32 = 1 << 16;
 /// A mark of a file: submitting to it may wait for somebody, see [`Filesystems`].
@@ -132,7 +134,8 @@ impl Engine {
             Route::Ring => true,
             Route::Pool => false,
             Route::Auto => match op {
-                Op::Read { .. } | Op::Readv { .. } => true,
+                // What is cached is copied in the submitter's thread; a long copy would hold its executor up.
+                Op::Read { .. } | Op::Readv { .. } => op.bytes() <= LONGEST_COPY || fd.is_direct() || fd.is_stream(),
                 Op::Write { .. } | Op::Writev { .. } => fd.is_direct() || fd.is_stream(),
                 Op::Fsync | Op::Fdatasync => false,
             },

@@ -76,56 +76,30 @@ impl Table {
     }
 
     /// Enters an operation that does not run yet. `None` if the table is closed.
-    pub(crate) fn stage(
+    pub(crate) fn stage(&self, op: Op, fd: SharedFd, priority: Option<IoPriority>) -> Option<Key> {
+        // What is not entered is dropped after the guard, which is younger.
+        let mut slot = Some(Slot::new(op, fd, priority, None));
+        let mut state = lock(&self.state);
+        state.enter(&mut slot)
+    }
+
+    /// Enters an operation and lets it run, or wait in its turn. `None` if the table is closed.
+    pub(crate) fn start(
         &self,
         op: Op,
         fd: SharedFd,
         priority: Option<IoPriority>,
         waker: Option<Waker>,
-    ) -> Option<Key> {
+    ) -> Option<(Key, Released)> {
+        let mut slot = Some(Slot::new(op, fd, priority, waker));
         let mut state = lock(&self.state);
-        if state.closed {
-            return None; // `fd` and `waker` are dropped after the guard: they are older
-        }
-        state.generation = state.generation.wrapping_add(1);
-        let generation = state.generation;
-        let slot = Slot {
-            generation,
-            op,
-            fd,
-            priority,
-            stage: Stage::Staged,
-            waker,
-            orphan: None,
-            cancel_asked: false,
-            expired: false,
-        };
-        let index = state.slots.insert(slot);
-        Some(Key::new(u32::try_from(index).unwrap_or(u32::MAX), generation))
+        let key = state.enter(&mut slot)?;
+        Some((key, state.release(key)))
     }
 
     /// Lets a staged operation run, or wait in its turn.
     pub(crate) fn release(&self, key: Key) -> Released {
-        let mut state = lock(&self.state);
-        let room = state.running < state.limit && state.waiting == 0;
-        let closed = state.closed;
-        let Some(slot) = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
-            return Released::Not;
-        };
-        if closed {
-            slot.stage = Stage::Done(Completion::Done(Err(error::closed())));
-            return Released::Refused(slot.waker.take());
-        }
-        if room {
-            slot.stage = Stage::Running;
-            let request = slot.request(key);
-            state.running += 1;
-            return Released::Run(request);
-        }
-        slot.stage = Stage::Waiting;
-        state.waiting += 1;
-        state.queue.push_back(key);
-        Released::Wait
+        lock(&self.state).release(key)
     }
 
     /// Says how urgent a staged operation is.
@@ -352,6 +326,41 @@ impl Table {
 }
 
 impl State {
+    /// Takes an operation in, unless the table is closed.
+    fn enter(&mut self, slot: &mut Option<Slot>) -> Option<Key> {
+        if self.closed {
+            return None;
+        }
+        let mut slot = slot.take()?;
+        self.generation = self.generation.wrapping_add(1);
+        slot.generation = self.generation;
+        let index = self.slots.insert(slot);
+        Some(Key::new(u32::try_from(index).unwrap_or(u32::MAX), self.generation))
+    }
+
+    /// Lets a staged operation run, or wait in its turn.
+    fn release(&mut self, key: Key) -> Released {
+        let room = self.running < self.limit && self.waiting == 0;
+        let closed = self.closed;
+        let Some(slot) = self.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
+            return Released::Not;
+        };
+        if closed {
+            slot.stage = Stage::Done(Completion::Done(Err(error::closed())));
+            return Released::Refused(slot.waker.take());
+        }
+        if room {
+            slot.stage = Stage::Running;
+            let request = slot.request(key);
+            self.running += 1;
+            return Released::Run(request);
+        }
+        slot.stage = Stage::Waiting;
+        self.waiting += 1;
+        self.queue.push_back(key);
+        Released::Wait
+    }
+
     /// The entry of a key that is not stale.
     fn slot(&mut self, key: Key) -> Option<&mut Slot> {
         self.slots.get_mut(key.index()).filter(|slot| Key::new(key.index() as u32, slot.generation) == key)

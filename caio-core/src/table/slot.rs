@@ -46,6 +46,21 @@ pub(super) enum Stage {
 }
 
 impl Slot {
+    /// An operation that is staged, of no generation yet.
+    pub(super) fn new(op: Op, fd: SharedFd, priority: Option<IoPriority>, waker: Option<Waker>) -> Self {
+        Self {
+            generation: 0,
+            op,
+            fd,
+            priority,
+            stage: Stage::Staged,
+            waker,
+            orphan: None,
+            cancel_asked: false,
+            expired: false,
+        }
+    }
+
     /// Whether this is the key's operation, and it waits.
     pub(super) fn is_waiting(&self, key: Key) -> bool {
         matches!(self.stage, Stage::Waiting) && key == Key::new(key.index() as u32, self.generation)

@@ -14,11 +14,17 @@ fn subject(backend: Backend) -> Subject {
     })
 }
 
+/// Whether the environment forces the portable threads.
+fn is_portable_forced() -> bool {
+    std::env::var_os("CAIO_IMPL").is_some_and(|name| name == "python")
+}
+
 #[test]
 fn every_backend_behaves_the_same() {
     for backend in backends() {
         let subject = subject(backend);
-        let subject = if backend == Backend::Portable { subject.portable() } else { subject };
+        let portable = backend == Backend::Portable || backend == Backend::Auto && is_portable_forced();
+        let subject = if portable { subject.portable() } else { subject };
         run(&subject).assert_passed();
     }
 }

@@ -1,20 +1,23 @@
 //! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is dropped.
 
+mod look;
+mod start;
+
+use crate::SharedFd;
 use crate::buf::Held;
 use crate::cancel::Cancel;
-use crate::completer::Completion;
 use crate::context::Context;
+use crate::error;
 use crate::key::Key;
-use crate::op::{IoPriority, Op};
+use crate::op::IoPriority;
 use crate::payload::{Abandoned, Orphan, Payload};
-use crate::request::Attempt;
-use crate::table::{Detached, Look};
-use crate::wait::{count_turn, is_turn_over};
-use crate::{SharedFd, error};
+use crate::table::Detached;
+use crate::wait::Class;
+use start::{Begun, check_priority};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
 /// A read, write or sync, made by a method of [`Context`]; awaiting it gives its result.
@@ -50,6 +53,10 @@ pub struct Operation<P: Payload> {
     timeout: Option<Duration>,
     /// When its time is up, once that is scheduled.
     deadline: Option<Instant>,
+    /// How many bytes were read before it was in flight, piece by piece.
+    done: usize,
+    /// What it has in common with operations that take about as long.
+    class: Class,
     /// How far it has come.
     phase: Phase,
 }
@@ -97,6 +104,8 @@ impl<P: Payload> Operation<P> {
             priority: None,
             timeout: None,
             deadline: None,
+            done: 0,
+            class: Class::Stream,
             phase: Phase::Lazy,
         }
     }
@@ -113,8 +122,8 @@ impl<P: Payload> Operation<P> {
     pub fn submit(mut self) -> Self {
         match self.phase {
             Phase::Lazy => match self.begin(None) {
-                Some(end) => self.phase = Phase::Ended(end),
-                None => self.arm_if_waiting(),
+                Begun::Ended(end) => self.phase = Phase::Ended(end),
+                Begun::Started | Begun::Halfway => self.arm_if_waiting(),
             },
             Phase::Staged(key) if !self.ctx.shared().is_inherited() => {
                 self.release(key);
@@ -185,185 +194,6 @@ impl<P: Payload> Operation<P> {
             }
         }
         self
-    }
-
-    /// Enters the operation in the table as part of a batch.
-    pub(crate) fn stage(&mut self) -> Option<Key> {
-        match self.enter(None) {
-            Ok(key) => {
-                self.phase = Phase::Staged(key);
-                Some(key)
-            }
-            Err(error) => {
-                self.fail(error);
-                None
-            }
-        }
-    }
-
-    /// Ends it with an error before it has started.
-    pub(crate) fn fail(&mut self, error: io::Error) {
-        self.phase = Phase::Ended(End { result: Err(error), cancelled: false });
-    }
-
-    /// Describes the operation, and checks what can be checked beforehand.
-    fn describe(&mut self) -> io::Result<(Op, SharedFd)> {
-        self.ctx.shared().check_usable()?;
-        self.priority.map_or(Ok(()), check_priority)?;
-        let (Some(payload), Some(fd)) = (self.payload.get_mut(), self.fd.take()) else {
-            return Err(error::polled_again());
-        };
-        let op = payload.op(self.offset)?;
-        error::check_offset(&op, &fd)?;
-        Ok((op, fd))
-    }
-
-    /// Enters the operation in the table, without trying to finish it at once.
-    fn enter(&mut self, waker: Option<&Waker>) -> io::Result<Key> {
-        let (op, fd) = self.describe()?;
-        self.ctx.shared().stage(op, fd, self.priority, waker.cloned())
-    }
-
-    /// Starts the operation. Gives its end if that is now.
-    fn begin(&mut self, waker: Option<&Waker>) -> Option<End> {
-        let entered = self.describe().and_then(|(op, fd)| {
-            if let Some(result) = self.ctx.carrier().attempt(Attempt::new(&op, &fd)).0 {
-                let moved = result.as_ref().map_or(0, |bytes| *bytes);
-                self.ctx.shared().stats.inline(op.is_read(), moved);
-                return result.map(Err).map_err(|error| error::explain(error, !op.is_sync(), &fd));
-            }
-            self.ctx.shared().stage(op, fd, self.priority, waker.cloned()).map(Ok)
-        });
-        match entered {
-            Ok(Ok(key)) => {
-                self.release(key);
-                None
-            }
-            Ok(Err(bytes)) => Some(End { result: Ok(bytes), cancelled: false }),
-            Err(error) => Some(End { result: Err(error), cancelled: false }),
-        }
-    }
-
-    /// Lets the operation expire when its time is up, which begins now.
-    fn schedule(&mut self, key: Key) {
-        let shared = self.ctx.shared();
-        let Some(deadline) = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout)) else {
-            return;
-        };
-        if shared.is_inherited() {
-            return;
-        }
-        if let Some(before) = self.deadline.replace(deadline) {
-            shared.unschedule(before, key);
-        }
-        shared.schedule(deadline, key);
-    }
-
-    /// Lets the operation run, or wait its turn.
-    fn release(&mut self, key: Key) {
-        self.schedule(key);
-        let shared = self.ctx.shared();
-        shared.release(self.ctx.carrier(), key);
-        self.ctx.carrier().flush();
-        self.phase = Phase::Looking(key, shared.patience.deadline());
-    }
-
-    /// What waits for room must be started by whoever makes room, although nobody may poll meanwhile.
-    fn arm_if_waiting(&self) {
-        if self.ctx.shared().table.waiting() != 0 {
-            self.ctx.carrier().arm();
-        }
-    }
-
-    /// Looks for the end of the operation; starts it first.
-    pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
-        loop {
-            match std::mem::replace(&mut self.phase, Phase::Taken) {
-                Phase::Ended(end) => return Poll::Ready(end),
-                Phase::Taken => return Poll::Ready(End { result: Err(error::polled_again()), cancelled: false }),
-                Phase::Lazy => {
-                    if is_turn_over() {
-                        self.phase = Phase::Lazy;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    let end = self.begin(Some(cx.waker()));
-                    count_turn(end.is_some());
-                    if let Some(end) = end {
-                        return Poll::Ready(end);
-                    }
-                }
-                phase @ (Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
-                    self.phase = phase;
-                    if self.ctx.shared().is_inherited() {
-                        self.phase = Phase::Taken;
-                        return Poll::Ready(End { result: Err(error::inherited()), cancelled: false });
-                    }
-                    if matches!(self.phase, Phase::Staged(_)) {
-                        self.release(key);
-                    }
-                    return self.look(key, cx);
-                }
-            }
-        }
-    }
-
-    /// Looks for the end of an operation in flight.
-    fn look(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<End> {
-        let looking = matches!(self.phase, Phase::Looking(..));
-        if looking {
-            self.ctx.carrier().harvest();
-        }
-        match self.ctx.shared().table.look(key, cx.waker()) {
-            Look::Done { completion, expired, fd, transfers } => {
-                if looking {
-                    self.ctx.shared().patience.paid_off();
-                }
-                self.phase = Phase::Taken;
-                let End { result, cancelled } = self.settle(key, completion, expired);
-                Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
-            }
-            Look::Pending => {
-                if let Phase::Looking(_, until) = self.phase {
-                    self.wait(key, until, cx);
-                }
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Looks again in a moment, or parks.
-    fn wait(&mut self, key: Key, until: Option<Instant>, cx: &mut TaskContext<'_>) {
-        if let Some(until) = until {
-            if Instant::now() < until {
-                cx.waker().wake_by_ref();
-                return;
-            }
-            self.ctx.shared().patience.wasted();
-        }
-        self.phase = Phase::Parked(key);
-        self.ctx.carrier().arm();
-    }
-
-    /// Makes the caller's result of a completion.
-    fn settle(&mut self, key: Key, completion: Completion, expired: bool) -> End {
-        if let Some(deadline) = self.deadline.take() {
-            self.ctx.shared().unschedule(deadline, key);
-        }
-        match completion {
-            Completion::Done(result) => End { result, cancelled: false },
-            Completion::Cancelled if expired => End { result: Err(error::timed_out()), cancelled: true },
-            Completion::Cancelled => End { result: Err(error::cancelled()), cancelled: true },
-        }
-    }
-
-    /// Whether its time is up and its result need not wait for the kernel.
-    fn poll_expired(&self) -> Option<P::Output> {
-        let (Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
-            return None;
-        };
-        self.deadline?;
-        if self.ctx.shared().table.is_expired(key) { P::timed_out() } else { None }
     }
 
     /// Asks the backend to end it early. Gives its end where it has not started.
@@ -453,9 +283,4 @@ impl<P: Payload> Drop for Operation<P> {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// Refuses a level that no class has.
-fn check_priority(priority: IoPriority) -> io::Result<()> {
-    if priority.level() > 7 { Err(error::bad_priority(priority.level())) } else { Ok(()) }
 }

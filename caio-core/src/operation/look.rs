@@ -1,0 +1,119 @@
+//! The wait for the end of an operation: its future looks again for a while, then parks.
+
+use super::start::Begun;
+use super::{End, Operation, Phase};
+use crate::completer::Completion;
+use crate::error;
+use crate::key::Key;
+use crate::payload::Payload;
+use crate::table::Look;
+use crate::wait::{count_turn, is_turn_over};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+impl<P: Payload> Operation<P> {
+    /// Looks for the end of the operation; starts it first.
+    pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Taken) {
+                Phase::Ended(end) => return Poll::Ready(end),
+                Phase::Taken => return Poll::Ready(End { result: Err(error::polled_again()), cancelled: false }),
+                Phase::Lazy => {
+                    if let Some(poll) = self.poll_start(cx) {
+                        return poll;
+                    }
+                }
+                phase @ (Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
+                    self.phase = phase;
+                    if self.ctx.shared().is_inherited() {
+                        self.phase = Phase::Taken;
+                        return Poll::Ready(End { result: Err(error::inherited()), cancelled: false });
+                    }
+                    if matches!(self.phase, Phase::Staged(_)) {
+                        self.release(key);
+                    }
+                    return self.look(key, cx);
+                }
+            }
+        }
+    }
+
+    /// Starts the operation. `None` if it is in flight.
+    fn poll_start(&mut self, cx: &mut TaskContext<'_>) -> Option<Poll<End>> {
+        if !is_turn_over() {
+            let begun = self.begin(Some(cx.waker()));
+            count_turn(matches!(begun, Begun::Ended(_)));
+            match begun {
+                Begun::Ended(end) => return Some(Poll::Ready(end)),
+                Begun::Started => return None,
+                Begun::Halfway => {}
+            }
+        }
+        self.phase = Phase::Lazy;
+        cx.waker().wake_by_ref();
+        Some(Poll::Pending)
+    }
+
+    /// Looks for the end of an operation in flight.
+    fn look(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<End> {
+        let looking = matches!(self.phase, Phase::Looking(..));
+        if looking {
+            self.ctx.carrier().harvest();
+        }
+        match self.ctx.shared().table.look(key, cx.waker()) {
+            Look::Done { completion, expired, fd, transfers } => {
+                if looking {
+                    self.ctx.shared().patience(self.class).paid_off();
+                }
+                self.phase = Phase::Taken;
+                let End { result, cancelled } = self.settle(key, completion, expired);
+                Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
+            }
+            Look::Pending => {
+                if let Phase::Looking(_, until) = self.phase {
+                    self.wait(key, until, cx);
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Looks again in a moment, or parks.
+    fn wait(&mut self, key: Key, until: Option<Instant>, cx: &mut TaskContext<'_>) {
+        if let Some(until) = until {
+            if Instant::now() < until {
+                cx.waker().wake_by_ref();
+                return;
+            }
+            self.ctx.shared().patience(self.class).wasted();
+        }
+        self.phase = Phase::Parked(key);
+        self.ctx.carrier().arm();
+    }
+
+    /// Makes the caller's result of a completion.
+    fn settle(&mut self, key: Key, completion: Completion, expired: bool) -> End {
+        if let Some(deadline) = self.deadline.take() {
+            self.ctx.shared().unschedule(deadline, key);
+        }
+        match completion {
+            Completion::Done(Ok(bytes)) => End { result: Ok(self.done + bytes), cancelled: false },
+            // A read that got some way has read that much.
+            Completion::Done(Err(_)) | Completion::Cancelled if self.done != 0 => {
+                End { result: Ok(self.done), cancelled: false }
+            }
+            Completion::Done(result) => End { result, cancelled: false },
+            Completion::Cancelled if expired => End { result: Err(error::timed_out()), cancelled: true },
+            Completion::Cancelled => End { result: Err(error::cancelled()), cancelled: true },
+        }
+    }
+
+    /// Whether its time is up and its result need not wait for the kernel.
+    pub(super) fn poll_expired(&self) -> Option<P::Output> {
+        let (Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
+            return None;
+        };
+        self.deadline?;
+        if self.ctx.shared().table.is_expired(key) { P::timed_out() } else { None }
+    }
+}
