@@ -1,6 +1,6 @@
 //! The file of an operation, which stays open for as long as any operation needs it.
 
-use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::fs::File;
 use std::io::Seek;
 use std::sync::Arc;
@@ -240,14 +240,12 @@ pub struct Hints {
     misses: AtomicU32,
     /// Bits that belong to the backend.
     marks: AtomicU32,
-    /// A word that belongs to the pool.
-    note: AtomicU64,
 }
 
 impl Hints {
     /// Nothing is known yet.
     fn new() -> Self {
-        Self { facts: AtomicU8::new(0), misses: AtomicU32::new(0), marks: AtomicU32::new(0), note: AtomicU64::new(0) }
+        Self { facts: AtomicU8::new(0), misses: AtomicU32::new(0), marks: AtomicU32::new(0) }
     }
 
     /// The facts, asked once.
@@ -353,30 +351,5 @@ impl Hints {
     /// ```
     pub fn mark(&self, bits: u32) {
         self.marks.fetch_or(bits, Ordering::Relaxed);
-    }
-
-    /// The word that the pool has left.
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> {
-    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
-    /// fd.hints().set_note(7);
-    /// assert_eq!(fd.hints().note(), 7);
-    /// # Ok(()) }
-    /// ```
-    #[must_use]
-    pub fn note(&self) -> u64 {
-        self.note.load(Ordering::Relaxed)
-    }
-
-    /// Leaves a word, which says something of the file to the pool that reads it.
-    ///
-    /// ```
-    /// fn forget(fd: &caio_core::SharedFd) {
-    ///     fd.hints().set_note(0);
-    /// }
-    /// ```
-    pub fn set_note(&self, note: u64) {
-        self.note.store(note, Ordering::Relaxed);
     }
 }

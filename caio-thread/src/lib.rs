@@ -27,7 +27,6 @@ mod portable;
 mod backend;
 mod builder;
 mod carrier;
-mod crowd;
 #[cfg(unix)]
 mod driver;
 mod mailbox;

@@ -93,16 +93,11 @@ impl Queue {
         }
     }
 
-    /// Takes all waiting syncs of a file whose job the caller has taken. None at all: they were cancelled, and the job is done.
+    /// Takes all syncs of a file that the caller has taken. None at all: they were cancelled, and the job is done.
     pub(crate) fn take_syncs(&mut self, id: usize, into: &mut VecDeque<Request>) {
         if let Some(waiting) = self.syncs.get_mut(&id) {
-            into.append(waiting);
+            std::mem::swap(waiting, into);
         }
-    }
-
-    /// How many syncs of a file wait.
-    pub(crate) fn waiting_syncs(&self, id: usize) -> usize {
-        self.syncs.get(&id).map_or(0, VecDeque::len)
     }
 
     /// A call is over: those that came meanwhile get another.

@@ -1,6 +1,5 @@
 //! One worker: takes work, carries it out, and sleeps when there is none.
 
-use crate::crowd::Crowd;
 use crate::patience;
 use crate::pool::{Shared, Spinner, State, copy};
 use crate::queue::Job;
@@ -146,10 +145,8 @@ fn drain_lane(shared: &Shared, id: usize) -> bool {
 fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
     let mut state = shared.lock();
     state.queue.take_syncs(id, batch);
+    state.running.extend(batch.iter().map(Request::key));
     drop(state);
-    let crowd = batch.front().map(|request| Crowd::of(request.fd())).unwrap_or_default();
-    let wanted = gather(shared, id, crowd, batch);
-    let began = Instant::now();
     let data_only = batch.iter().all(|request| matches!(request.op(), Op::Fdatasync));
     let result = match batch.front() {
         Some(request) => {
@@ -158,11 +155,7 @@ fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
         }
         None => Ok(()),
     };
-    let took = began.elapsed();
     let mut state = shared.lock();
-    if let Some(request) = batch.front() {
-        crowd.learn(batch.len(), state.queue.waiting_syncs(id), wanted, took).keep(request.fd());
-    }
     batch.iter().for_each(|request| forget(&mut state, request.key()));
     state.queue.end_syncs(id);
     shared.publish(&state);
@@ -173,23 +166,6 @@ fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
         shared.finish(request.finish(result));
     }
     announced
-}
-
-/// Waits for more syncs of a file where more are to be expected, and takes them. Says how many were expected.
-fn gather(shared: &Shared, id: usize, crowd: Crowd, batch: &mut VecDeque<Request>) -> Option<usize> {
-    let patience = crowd.patience(batch.len());
-    if let Some((wanted, longest)) = patience {
-        let until = Instant::now() + longest;
-        while batch.len() + shared.lock().queue.waiting_syncs(id) < wanted && Instant::now() < until {
-            std::thread::yield_now();
-        }
-    }
-    let mut state = shared.lock();
-    if patience.is_some() {
-        state.queue.take_syncs(id, batch);
-    }
-    state.running.extend(batch.iter().map(Request::key));
-    patience.map(|(wanted, _)| wanted)
 }
 
 /// An operation is no longer being carried out.
