@@ -21,12 +21,14 @@ pub struct Subject {
     open: Arc<Open>,
     /// Whether it uses nothing but `std`: then a transfer that has nothing to do yet cannot be taken back.
     portable: bool,
+    /// Which cases it is asked, by name.
+    asked: fn(&str) -> bool,
 }
 
 impl Subject {
     /// A backend by the function that opens a context with it, and with no other.
     pub fn new(name: &'static str, open: impl Fn(&Settings) -> io::Result<Context> + Send + Sync + 'static) -> Self {
-        Self { name, open: Arc::new(open), portable: false }
+        Self { name, open: Arc::new(open), portable: false, asked: |_| true }
     }
 
     /// Says that it uses nothing but `std`, which cannot take back a transfer that waits for a pipe. [`Settings::portable`] is then set.
@@ -34,6 +36,18 @@ impl Subject {
     pub fn portable(mut self) -> Self {
         self.portable = true;
         self
+    }
+
+    /// Asks it only the cases whose name, as `theme::case`, the function accepts.
+    #[must_use]
+    pub fn only(mut self, asked: fn(&str) -> bool) -> Self {
+        self.asked = asked;
+        self
+    }
+
+    /// Whether it is asked a case.
+    pub(super) fn is_asked(&self, case: &str) -> bool {
+        (self.asked)(case)
     }
 
     /// Its name in the report.

@@ -3,8 +3,11 @@
 use crate::support::{block_on, file};
 use caio_core::{Context, NO_OFFSET, SharedFd};
 use caio_thread::ThreadPool;
+use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
 
 /// How many operations were finished inline while something ran.
 fn inline(ctx: &Context, body: impl FnOnce()) -> u64 {
@@ -54,8 +57,17 @@ fn a_cached_read_takes_no_worker() {
 fn a_long_read_holds_up_no_executor() {
     let ctx = ThreadPool::builder().build().unwrap();
     let fd = cached(200_000);
-    assert_eq!(inline(&ctx, || assert_eq!(block_on(ctx.read(65_537, &fd, 0)).unwrap().len(), 65_537)), 0);
-    assert_eq!(inline(&ctx, || assert_eq!(block_on(ctx.read(200_000, &fd, 0)).unwrap().len(), 200_000)), 0);
+    let mut cx = TaskContext::from_waker(futures::task::noop_waker_ref());
+    for (len, pieces) in [(65_536, 1), (65_537, 2), (200_000, 4)] {
+        let mut read = ctx.read(len, &fd, 0);
+        let turns = (1..).find(|_| match Pin::new(&mut read).poll(&mut cx) {
+            Poll::Ready(data) => data.unwrap().len() == len,
+            Poll::Pending => false,
+        });
+        assert!(turns.is_some_and(|turns| turns >= pieces), "{len} bytes were read in {turns:?} turns");
+    }
+    // Started without a poll it has nobody to go on with it, and a worker does it.
+    assert_eq!(inline(&ctx, || assert_eq!(block_on(ctx.read(200_000, &fd, 0).submit()).unwrap().len(), 200_000)), 0);
 }
 
 #[test]
