@@ -42,6 +42,10 @@ pub(crate) fn refused(arguments: &[String]) -> Result {
         return Err("needs root, to change kernel.io_uring_disabled and fs.aio-max-nr".to_owned());
     }
     let _restore: Vec<Setting> = SETTINGS.into_iter().filter_map(Setting::keep).collect();
+    // The tests look at what the example prints under each refusal.
+    let mut doctor = cargo();
+    doctor.args(["build", "--package", "caio", "--example", "doctor"]);
+    run(&mut doctor, Echo::Live, LIMIT)?;
     let mut command = cargo();
     command.args(["test", "--package", "caio", "--test", "it", "--", "refused"]);
     command.args(["--ignored", "--test-threads=1", "--nocapture"]);

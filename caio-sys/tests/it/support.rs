@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::thread::JoinHandleExt;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -48,9 +48,10 @@ pub(crate) fn under_signals<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     static HANDLER: Once = Once::new();
     HANDLER.call_once(install_handler);
     let before = SIGNALS.load(Ordering::Relaxed);
-    let started: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let started = Arc::new(AtomicBool::new(false));
+    let announced = Arc::clone(&started);
     let worker = thread::spawn(move || {
-        started.store(true, Ordering::Release);
+        announced.store(true, Ordering::Release);
         work()
     });
     let mut sent = 0;
