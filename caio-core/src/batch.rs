@@ -51,7 +51,7 @@ pub struct Batch {
 impl Batch {
     /// An empty batch.
     pub(crate) fn new(ctx: &Context) -> Self {
-        Self { ctx: ctx.clone(), keys: Vec::new() }
+        Self { ctx: ctx.share(), keys: Vec::new() }
     }
 
     /// As [`Context::read`].

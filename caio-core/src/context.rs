@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::buf::{IoBuf, IoBufMut};
 use crate::completer::Completer;
 use crate::driver::Driver;
+use crate::handle::Handle;
 use crate::operation::Operation;
 use crate::payload::{Fsync, Read, ReadInto, Readv, Write, Writev};
 use crate::select::{Builder, Refusal};
@@ -52,10 +53,9 @@ pub const LARGEST_MAX_REQUESTS: usize = 32768;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context(Handle<Inner>);
 
-/// What the clones share, apart from the count of the clones: that changes with every operation, this never.
-#[repr(align(128))]
+/// What the clones share.
 struct Inner {
     /// The operations.
     shared: Arc<Shared>,
@@ -142,7 +142,7 @@ impl Context {
         crate::trace::opened(backend.kind(), max_requests);
         let driver = driver.map(|drive| Driver::new(drive, Arc::clone(&shared)));
         let kind = backend.kind();
-        Ok((Self(Arc::new(Inner { shared, backend, kind, max_requests, rejected })), driver))
+        Ok((Self(Handle::new(Inner { shared, backend, kind, max_requests, rejected })), driver))
     }
 
     /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of the file.
@@ -409,6 +409,11 @@ impl Context {
         }
         shared.stop();
         self.0.backend.shutdown();
+    }
+
+    /// A clone that counts together with this one.
+    pub(crate) fn share(&self) -> Self {
+        Self(self.0.share())
     }
 
     /// What it shares with its futures and its backend.

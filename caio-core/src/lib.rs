@@ -36,6 +36,7 @@ mod context;
 mod driver;
 mod error;
 mod fd;
+mod handle;
 mod key;
 mod platform;
 mod select;

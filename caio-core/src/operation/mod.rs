@@ -97,9 +97,9 @@ impl<P: Payload> Operation<P> {
         P: 'static,
     {
         Self {
-            ctx: ctx.clone(),
+            ctx: ctx.share(),
             payload: Held::new(payload),
-            fd: Some(fd.clone()),
+            fd: Some(fd.share()),
             offset,
             priority: None,
             timeout: None,
@@ -254,7 +254,7 @@ impl<P: Payload> Operation<P> {
             Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
             Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
         };
-        let ctx = self.ctx.clone();
+        let ctx = self.ctx.share();
         let shared = ctx.shared();
         if shared.is_inherited() {
             std::mem::forget(self.payload.transfer());

@@ -68,7 +68,7 @@ impl Slot {
 
     /// The token for a backend.
     pub(super) fn request(&self, key: Key) -> Request {
-        Request::new(key, self.op.duplicate(), self.fd.clone(), self.priority)
+        Request::new(key, self.op.duplicate(), self.fd.share(), self.priority)
     }
 
     /// What ended, for the counters.

@@ -51,7 +51,7 @@ impl Carrier for Portable {
 
 /// Carries an operation out, however long it takes.
 pub(super) fn perform(mut request: Request) -> Finished {
-    let fd = request.fd().clone();
+    let fd = request.fd().share();
     let transferred = catch_unwind(AssertUnwindSafe(|| transfer(fd.file(), request.view())));
     request.finish(transferred.unwrap_or_else(|_| Err(io::Error::other("the operation panicked in its worker"))))
 }
