@@ -73,6 +73,11 @@ fn default_file(text: &str) -> tempfile::NamedTempFile {
     file
 }
 
+/// The kind of the error that io_uring is refused with here, whose number has another meaning on each system.
+fn denied() -> String {
+    format!("{:?}", std::io::Error::from_raw_os_error(1).kind())
+}
+
 #[test]
 fn the_first_that_works_is_chosen_and_the_others_are_remembered() {
     assert_eq!(build("", &[]), r#"thread 256 rejected ["uring"]"#);
@@ -84,13 +89,13 @@ fn the_first_that_works_is_chosen_and_the_others_are_remembered() {
 fn a_forced_backend_never_falls_back() {
     assert_eq!(build("forced-thread", &[]), "thread 256 rejected []");
     let refused = build("forced-uring", &[]);
-    assert!(refused.starts_with("PermissionDenied refusal true"), "{refused}");
+    assert!(refused.starts_with(&format!("{} refusal true", denied())), "{refused}");
     assert!(refused.contains("io_uring_setup") && refused.contains("seccomp"), "{refused}");
     let missing = build("forced-aio", &[]);
     assert!(missing.starts_with("Unsupported refusal true") && missing.contains("not compiled in"), "{missing}");
-    for (name, value) in [("uring", "PermissionDenied"), ("linux", "Unsupported"), ("aio", "Unsupported")] {
+    for (name, value) in [("uring", denied()), ("linux", "Unsupported".to_owned()), ("aio", "Unsupported".to_owned())] {
         let refused = build("", &[("CAIO_IMPL", name)]);
-        assert!(refused.starts_with(value), "{name}: {refused}");
+        assert!(refused.starts_with(&value), "{name}: {refused}");
     }
 }
 
@@ -121,7 +126,7 @@ fn the_default_file_forces_by_its_first_known_name() {
     assert_eq!(chosen("thread\n"), "thread 256 rejected []");
     assert_eq!(chosen("\n  \n# uring\nnonsense\n  thread  \nuring\n"), "thread 256 rejected []");
     assert_eq!(chosen("# a comment\r\npython\r\n"), "thread 1 rejected []");
-    assert!(chosen("uring").starts_with("PermissionDenied refusal true"));
+    assert!(chosen("uring").starts_with(&format!("{} refusal true", denied())));
     for text in ["", "nonsense\n#thread\n", "\u{0}\u{1}"] {
         assert_eq!(chosen(text), r#"thread 256 rejected ["uring"]"#, "{text:?} names nothing");
     }
@@ -152,7 +157,7 @@ fn a_refusal_tells_what_why_and_what_to_do() {
     let text = refusal.to_string();
     assert!(["uring", "io_uring_setup", "raise RLIMIT_MEMLOCK"].iter().all(|part| text.contains(part)), "{text}");
     let error: std::io::Error = refusal.into();
-    assert_eq!(error.kind(), std::io::ErrorKind::OutOfMemory);
+    assert_eq!(error.kind(), std::io::Error::from_raw_os_error(12).kind());
     let plain = Refusal::new(BackendKind::Aio, "selection", std::io::Error::other("no number"), "none");
     assert_eq!((plain.errno(), plain.reason()), (None, "no number"));
 }

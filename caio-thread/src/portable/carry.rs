@@ -52,17 +52,32 @@ impl Carrier for Portable {
 /// Carries an operation out, however long it takes.
 pub(super) fn perform(mut request: Request) -> Finished {
     let fd = request.fd().share();
-    let transferred = catch_unwind(AssertUnwindSafe(|| transfer(fd.file(), request.view())));
+    let transferred = catch_unwind(AssertUnwindSafe(|| transfer(&fd, request.view())));
     request.finish(transferred.unwrap_or_else(|_| Err(io::Error::other("the operation panicked in its worker"))))
 }
 
 /// Makes the calls.
-fn transfer(mut file: &File, view: View<'_>) -> io::Result<usize> {
+fn transfer(fd: &SharedFd, view: View<'_>) -> io::Result<usize> {
+    let mut file: &File = fd.file();
     match view {
         View::Read(buf, NO_OFFSET) => uninterrupted(|| file.read(buf)),
         View::Write(buf, NO_OFFSET) => uninterrupted(|| file.write(buf)),
-        View::Readv(mut bufs, NO_OFFSET) => uninterrupted(|| file.read_vectored(&mut bufs)),
-        View::Writev(bufs, NO_OFFSET) => uninterrupted(|| file.write_vectored(&bufs)),
+        View::Readv(mut bufs, NO_OFFSET) => {
+            let mut rest = &mut bufs[..];
+            onward(fd, || {
+                let bytes = uninterrupted(|| file.read_vectored(rest))?;
+                IoSliceMut::advance_slices(&mut rest, bytes);
+                Ok((bytes, rest.is_empty()))
+            })
+        }
+        View::Writev(mut bufs, NO_OFFSET) => {
+            let mut rest = &mut bufs[..];
+            onward(fd, || {
+                let bytes = uninterrupted(|| file.write_vectored(rest))?;
+                IoSlice::advance_slices(&mut rest, bytes);
+                Ok((bytes, rest.is_empty()))
+            })
+        }
         View::Read(buf, offset) => uninterrupted(|| read_at(file, buf, offset)),
         View::Write(buf, offset) => uninterrupted(|| write_at(file, buf, offset)),
         View::Readv(mut bufs, offset) => in_turn(&mut bufs, |buf: &mut IoSliceMut<'_>, done| {
@@ -75,6 +90,24 @@ fn transfer(mut file: &File, view: View<'_>) -> io::Result<usize> {
         }),
         View::Fsync => uninterrupted(|| file.sync_all()).map(|()| 0),
         View::Fdatasync => uninterrupted(|| file.sync_data()).map(|()| 0),
+    }
+}
+
+/// Transfers on from the file's own position until all is done or nothing comes: not every system takes more than one buffer at a
+/// time. Of a stream whatever comes first is the result.
+fn onward(fd: &SharedFd, mut step: impl FnMut() -> io::Result<(usize, bool)>) -> io::Result<usize> {
+    let mut done = 0;
+    loop {
+        match step() {
+            Ok((bytes, all)) => {
+                done += bytes;
+                if all || bytes == 0 || fd.is_stream() {
+                    return Ok(done);
+                }
+            }
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => return Ok(done),
+        }
     }
 }
 
