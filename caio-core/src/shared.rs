@@ -10,7 +10,7 @@ use crate::stats::Counters;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::table::{CancelStep, Released, Table};
 use crate::timer::Timer;
-use crate::wait::{Class, Patience};
+use crate::wait::{Patience, Patiences, Seat};
 use crate::{SharedFd, error};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,8 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     /// The counters.
     pub(crate) stats: Counters,
-    /// How long futures wait before they park, by [`Class`].
-    patience: [Patience; Class::COUNT],
+    /// How long futures wait before they park.
+    patiences: Patiences,
     /// Whether new operations are refused: what the table says, to be read without its lock.
     closed: AtomicBool,
     /// The process that made it.
@@ -43,7 +43,7 @@ impl Shared {
         Arc::new(Self {
             table: Table::new(max_requests),
             stats: Counters::new(),
-            patience: std::array::from_fn(|_| Patience::new()),
+            patiences: Patiences::new(),
             closed: AtomicBool::new(false),
             process: Process::current(),
             timer: Timer::new(),
@@ -80,9 +80,9 @@ impl Shared {
         self.table.close();
     }
 
-    /// How long futures of a class wait before they park.
-    pub(crate) fn patience(&self, class: Class) -> &Patience {
-        &self.patience[class as usize]
+    /// How long a future waits before it parks.
+    pub(crate) fn patience(&self, seat: Seat) -> &Patience {
+        self.patiences.of(seat)
     }
 
     /// Enters an operation without starting it.
@@ -90,7 +90,7 @@ impl Shared {
         self.table.stage(op, fd, priority).ok_or_else(error::closed)
     }
 
-    /// Enters an operation and starts it, or lets it wait its turn. Says whether it has to. The caller flushes.
+    /// Enters an operation and starts it, or lets it wait its turn. The caller flushes.
     pub(crate) fn start(
         &self,
         backend: &dyn Backend,
@@ -98,10 +98,11 @@ impl Shared {
         fd: SharedFd,
         priority: Option<IoPriority>,
         waker: Option<&Waker>,
-    ) -> io::Result<(Key, bool)> {
+    ) -> io::Result<Key> {
         let cancels = self.table.cancels();
         let (key, released) = self.table.start(op, fd, priority, waker.cloned()).ok_or_else(error::closed)?;
-        Ok((key, self.run(backend, key, released, cancels)))
+        self.run(backend, key, released, cancels);
+        Ok(key)
     }
 
     /// Starts a staged operation, or lets it wait its turn. Says whether it has to. The caller flushes.

@@ -2,9 +2,10 @@
 
 use crate::SharedFd;
 use crate::op::Op;
-use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// The longest that a future looks again instead of parking.
@@ -15,6 +16,9 @@ const GAIN: u32 = 4;
 const CEILING: u32 = 64;
 /// Out of how many operations one tries although trying has not paid off.
 const PROBE: u32 = 64;
+
+/// How many threads have a patience of their own.
+const THREADS: usize = 4;
 
 /// Operations that take about as long as each other.
 #[derive(Clone, Copy, Debug)]
@@ -54,24 +58,43 @@ impl Class {
 /// Whether looking again pays off, learnt from the operations before.
 ///
 /// A park and a wake-up cost 20 microseconds and more, a look again costs one turn of the executor's queue, in which other
-/// tasks run. Where operations end within the budget, futures look again; where they do not, they park at once.
+/// tasks run. Of the futures of a thread one looks again, which keeps the executor awake for all of them, as long as
+/// operations end within the budget after one another; where they do not, it parks as the others do.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// How well it has paid off: grows with each operation that ended within the budget, shrinks with each that did not.
+    /// How well it has paid off: grows with each look in which an operation ended, shrinks with each in which none did.
     score: AtomicU32,
     /// Operations since the last one that tried.
     skipped: AtomicU32,
+    /// Whether a future looks.
+    taken: AtomicBool,
+    /// How many operations have ended.
+    ended: AtomicU32,
+}
+
+/// A future's right to look again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gaze {
+    /// Until when.
+    until: Instant,
+    /// How many operations had ended when it began.
+    ended: u32,
 }
 
 impl Patience {
     /// Optimistic at first.
     pub(crate) fn new() -> Self {
-        Self { score: AtomicU32::new(CEILING / 2), skipped: AtomicU32::new(0) }
+        Self {
+            score: AtomicU32::new(CEILING / 2),
+            skipped: AtomicU32::new(0),
+            taken: AtomicBool::new(false),
+            ended: AtomicU32::new(0),
+        }
     }
 
-    /// Until when a future may look again; `None` to park at once.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        if cfg!(loom) || !has_many_cores() {
+    /// Lets a future look again, unless another does or it does not pay off.
+    pub(crate) fn begin(&self) -> Option<Gaze> {
+        if cfg!(loom) || !has_many_cores() || self.taken.load(Ordering::Relaxed) {
             return None;
         }
         if self.score.load(Ordering::Relaxed) == 0 {
@@ -81,21 +104,90 @@ impl Patience {
                 return None;
             }
         }
-        Instant::now().checked_add(BUDGET)
+        let free = !self.taken.swap(true, Ordering::Relaxed);
+        free.then(|| self.gaze(Instant::now()))
     }
 
-    /// An operation ended while its future looked again.
-    pub(crate) fn paid_off(&self) {
+    /// Whether the future may go on looking.
+    pub(crate) fn go_on(&self, gaze: Gaze) -> Option<Gaze> {
+        let now = Instant::now();
+        if now < gaze.until {
+            return Some(gaze);
+        }
+        let fresh = self.gaze(now);
+        (fresh.ended != gaze.ended).then(|| {
+            self.learn(true);
+            fresh
+        })
+    }
+
+    /// The future looks no more: its operation has ended, or (`wasted`) none has for too long.
+    pub(crate) fn end(&self, wasted: bool) {
+        self.learn(!wasted);
+        self.taken.store(false, Ordering::Relaxed);
+    }
+
+    /// An operation has ended.
+    pub(crate) fn count(&self) {
+        self.ended.store(self.ended.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A right to look that begins now.
+    fn gaze(&self, now: Instant) -> Gaze {
+        Gaze { until: now + BUDGET, ended: self.ended.load(Ordering::Relaxed) }
+    }
+
+    /// Learns whether a look paid off.
+    fn learn(&self, paid_off: bool) {
         let score = self.score.load(Ordering::Relaxed);
-        if score < CEILING {
-            self.score.store(score + GAIN, Ordering::Relaxed);
+        let learnt = if paid_off { CEILING.min(score + GAIN) } else { score.saturating_sub(GAIN) };
+        if learnt != score {
+            self.score.store(learnt, Ordering::Relaxed);
         }
     }
+}
 
-    /// An operation outlasted the budget.
-    pub(crate) fn wasted(&self) {
-        let score = self.score.load(Ordering::Relaxed);
-        self.score.store(score.saturating_sub(GAIN), Ordering::Relaxed);
+/// The futures of a thread whose operations take about as long as each other: one of them looks again at a time.
+#[derive(Debug)]
+pub(crate) struct Patiences {
+    /// By class and thread.
+    seats: [[Patience; THREADS]; Class::COUNT],
+}
+
+/// Where a future looks from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    /// What its operation has in common with others.
+    pub(crate) class: Class,
+    /// Which thread it was started by; threads share when there are many.
+    thread: usize,
+}
+
+impl Seat {
+    /// The seat of an operation that the calling thread starts.
+    pub(crate) fn of(op: &Op, fd: &SharedFd) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static THREAD: usize = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % THREADS;
+        }
+        Self { class: Class::of(op, fd), thread: THREAD.try_with(|thread| *thread).unwrap_or(0) }
+    }
+
+    /// The seat of an operation that has not started.
+    pub(crate) const fn unknown() -> Self {
+        Self { class: Class::Stream, thread: 0 }
+    }
+}
+
+impl Patiences {
+    /// Optimistic at first.
+    pub(crate) fn new() -> Self {
+        Self { seats: std::array::from_fn(|_| std::array::from_fn(|_| Patience::new())) }
+    }
+
+    /// That of a seat.
+    pub(crate) fn of(&self, seat: Seat) -> &Patience {
+        &self.seats[seat.class as usize][seat.thread]
     }
 }
 

@@ -7,9 +7,8 @@ use crate::error;
 use crate::key::Key;
 use crate::payload::Payload;
 use crate::table::Look;
-use crate::wait::{count_turn, is_turn_over};
+use crate::wait::{Class, count_turn, is_turn_over};
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
 
 impl<P: Payload> Operation<P> {
     /// Looks for the end of the operation; starts it first.
@@ -23,7 +22,7 @@ impl<P: Payload> Operation<P> {
                         return poll;
                     }
                 }
-                phase @ (Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
+                phase @ (Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
                     self.phase = phase;
                     if self.ctx.shared().is_inherited() {
                         self.phase = Phase::Taken;
@@ -56,38 +55,44 @@ impl<P: Payload> Operation<P> {
 
     /// Looks for the end of an operation in flight.
     fn look(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<End> {
-        let looking = matches!(self.phase, Phase::Looking(..));
-        if looking {
+        if !matches!(self.phase, Phase::Parked(_)) {
             self.ctx.carrier().harvest();
         }
         match self.ctx.shared().table.look(key, cx.waker()) {
             Look::Done { completion, expired, fd, transfers } => {
-                if looking {
-                    self.ctx.shared().patience(self.class).paid_off();
+                let patience = self.ctx.shared().patience(self.seat);
+                patience.count();
+                if matches!(std::mem::replace(&mut self.phase, Phase::Taken), Phase::Looking(..)) {
+                    patience.end(false);
                 }
-                self.phase = Phase::Taken;
                 let End { result, cancelled } = self.settle(key, completion, expired);
                 Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
             }
             Look::Pending => {
-                if let Phase::Looking(_, until) = self.phase {
-                    self.wait(key, until, cx);
-                }
+                self.wait(key, cx);
                 Poll::Pending
             }
         }
     }
 
     /// Looks again in a moment, or parks.
-    fn wait(&mut self, key: Key, until: Option<Instant>, cx: &mut TaskContext<'_>) {
-        if let Some(until) = until {
-            if Instant::now() < until {
-                cx.waker().wake_by_ref();
-                return;
-            }
-            self.ctx.shared().patience(self.class).wasted();
+    fn wait(&mut self, key: Key, cx: &mut TaskContext<'_>) {
+        let patience = self.ctx.shared().patience(self.seat);
+        let gaze = match self.phase {
+            Phase::Looking(_, gaze) => patience.go_on(gaze),
+            Phase::Started(_) if !matches!(self.seat.class, Class::Stream) => patience.begin(),
+            _ => None,
+        };
+        if let Some(gaze) = gaze {
+            self.phase = Phase::Looking(key, gaze);
+            cx.waker().wake_by_ref();
+            return;
         }
-        self.phase = Phase::Parked(key);
+        match std::mem::replace(&mut self.phase, Phase::Parked(key)) {
+            Phase::Parked(_) => return,
+            Phase::Looking(..) => patience.end(true),
+            _ => {}
+        }
         self.ctx.carrier().arm();
     }
 
@@ -110,7 +115,7 @@ impl<P: Payload> Operation<P> {
 
     /// Whether its time is up and its result need not wait for the kernel.
     pub(super) fn poll_expired(&self) -> Option<P::Output> {
-        let (Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
+        let (Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
             return None;
         };
         self.deadline?;

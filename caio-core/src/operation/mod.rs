@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::op::IoPriority;
 use crate::payload::{Abandoned, Orphan, Payload};
 use crate::table::Detached;
-use crate::wait::Class;
+use crate::wait::{Gaze, Seat};
 use start::{Begun, check_priority};
 use std::future::Future;
 use std::io;
@@ -55,8 +55,8 @@ pub struct Operation<P: Payload> {
     deadline: Option<Instant>,
     /// How many bytes were read before it was in flight, piece by piece.
     done: usize,
-    /// What it has in common with operations that take about as long.
-    class: Class,
+    /// Where its future looks from.
+    seat: Seat,
     /// How far it has come.
     phase: Phase,
 }
@@ -68,8 +68,10 @@ enum Phase {
     Lazy,
     /// In a batch that may not have been submitted.
     Staged(Key),
-    /// In flight, and its future may look again instead of parking.
-    Looking(Key, Option<Instant>),
+    /// In flight, and its future has not looked yet.
+    Started(Key),
+    /// In flight, and its future looks again instead of parking.
+    Looking(Key, Gaze),
     /// In flight, and whoever completes it wakes its future.
     Parked(Key),
     /// Ended before it was polled.
@@ -105,7 +107,7 @@ impl<P: Payload> Operation<P> {
             timeout: None,
             deadline: None,
             done: 0,
-            class: Class::Stream,
+            seat: Seat::unknown(),
             phase: Phase::Lazy,
         }
     }
@@ -129,7 +131,12 @@ impl<P: Payload> Operation<P> {
                 self.release(key);
                 self.arm_if_waiting();
             }
-            Phase::Staged(_) | Phase::Looking(..) | Phase::Parked(_) | Phase::Ended(_) | Phase::Taken => {}
+            Phase::Staged(_)
+            | Phase::Started(_)
+            | Phase::Looking(..)
+            | Phase::Parked(_)
+            | Phase::Ended(_)
+            | Phase::Taken => {}
         }
         self
     }
@@ -167,7 +174,7 @@ impl<P: Payload> Operation<P> {
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
-        if let Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
+        if let Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
             self.schedule(key);
         }
         self
@@ -203,7 +210,7 @@ impl<P: Payload> Operation<P> {
                 self.phase = Phase::Taken;
                 Some(End { result: Err(error::cancelled()), cancelled: true })
             }
-            Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => {
+            Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) => {
                 if !self.ctx.shared().is_inherited() {
                     self.ctx.shared().cancel(key);
                 }
@@ -250,8 +257,11 @@ impl<P: Payload> Operation<P> {
 
     /// Gives the operation up: the table keeps its memory until the backend is done.
     fn leave(&mut self) {
+        if let Phase::Looking(..) = self.phase {
+            self.ctx.shared().patience(self.seat).end(true);
+        }
         let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Staged(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
+            Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
             Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
         };
         let ctx = self.ctx.share();

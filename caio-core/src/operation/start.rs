@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::op::{IoPriority, Op};
 use crate::payload::Payload;
 use crate::request::Attempt;
-use crate::wait::Class;
+use crate::wait::Seat;
 use std::io;
 use std::task::Waker;
 use std::time::Instant;
@@ -61,7 +61,7 @@ impl<P: Payload> Operation<P> {
     /// Enters the operation in the table, without trying to finish it at once.
     fn enter(&mut self) -> io::Result<Key> {
         let (op, fd) = self.describe()?;
-        self.class = Class::of(&op, &fd);
+        self.seat = Seat::of(&op, &fd);
         self.ctx.shared().stage(op, fd, self.priority)
     }
 
@@ -80,11 +80,10 @@ impl<P: Payload> Operation<P> {
         let attempted = self.ctx.carrier().attempt(Attempt::new(&piece, &fd)).0;
         let shared = self.ctx.shared();
         let Some(result) = attempted else {
-            self.class = Class::of(&op, &fd);
+            self.seat = Seat::of(&op, &fd);
             shared.stats.transferred(op.is_read(), self.done);
-            let (key, waits) =
-                shared.start(self.ctx.carrier(), op.part(self.done, usize::MAX), fd, self.priority, waker)?;
-            self.follow(key, waits);
+            let key = shared.start(self.ctx.carrier(), op.part(self.done, usize::MAX), fd, self.priority, waker)?;
+            self.follow(key);
             return Ok(Begun::Started);
         };
         let bytes = *result.as_ref().unwrap_or(&0);
@@ -100,17 +99,15 @@ impl<P: Payload> Operation<P> {
 
     /// Starts what was staged.
     pub(super) fn release(&mut self, key: Key) {
-        let waits = self.ctx.shared().release(self.ctx.carrier(), key);
-        self.follow(key, waits);
+        self.ctx.shared().release(self.ctx.carrier(), key);
+        self.follow(key);
     }
 
-    /// The operation runs or waits its turn: its time begins, and its future looks for its end.
-    fn follow(&mut self, key: Key, waits: bool) {
+    /// The operation runs or waits its turn: its time begins.
+    fn follow(&mut self, key: Key) {
         self.schedule(key);
         self.ctx.carrier().flush();
-        let looks = !waits && !matches!(self.class, Class::Stream);
-        let patience = self.ctx.shared().patience(self.class);
-        self.phase = Phase::Looking(key, looks.then(|| patience.deadline()).flatten());
+        self.phase = Phase::Started(key);
     }
 
     /// Lets the operation expire when its time is up, which begins now.
