@@ -6,7 +6,7 @@ use caio_thread::ThreadPool;
 use futures::FutureExt;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A context and its driver.
 fn driven(portable: bool) -> (Context, Driver) {
@@ -39,7 +39,7 @@ fn waiting_ends_when_its_time_is_up() {
     let (ctx, mut driver) = driven(false);
     let (reader, _writer) = crate::support::pipe();
     let read = ctx.read(8, &reader, caio_core::NO_OFFSET).submit();
-    let started = Instant::now();
+    let started = std::time::Instant::now();
     assert_eq!(driver.reap(8, 1, Some(Duration::from_millis(20))).unwrap(), 0);
     assert!(started.elapsed() >= Duration::from_millis(20));
     let mut cancel = read.cancel();

@@ -63,20 +63,26 @@ fn count(ctx: &Context, fd: &SharedFd) -> u64 {
     })
 }
 
-/// A file in the cache, and where the file system has it one past the cache.
+/// A file past the cache, where the file system has that.
+#[cfg(target_os = "linux")]
+fn direct() -> Option<SharedFd> {
+    let path = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file").into_temp_path();
+    let mut options = std::fs::File::options();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECT);
+    let opened = options.read(true).write(true).open(&path);
+    opened.inspect_err(|error| eprintln!("SKIP: no O_DIRECT here: {error}")).ok().map(SharedFd::from)
+}
+
+/// A file past the cache: not on this system.
+#[cfg(not(target_os = "linux"))]
+fn direct() -> Option<SharedFd> {
+    None
+}
+
+/// A file in the cache, and one past it.
 fn files() -> Vec<(&'static str, SharedFd)> {
-    let mut files = vec![("cached", tempfile::tempfile().expect("a file").into())];
-    #[cfg(target_os = "linux")]
-    {
-        let path = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file").into_temp_path();
-        let mut options = std::fs::File::options();
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECT);
-        match options.read(true).write(true).open(&path) {
-            Ok(file) => files.push(("direct", file.into())),
-            Err(error) => eprintln!("SKIP: no O_DIRECT here: {error}"),
-        }
-    }
-    files
+    let cached = tempfile::tempfile().expect("a file").into();
+    std::iter::once(("cached", cached)).chain(direct().map(|fd| ("direct", fd))).collect()
 }
 
 #[test]
