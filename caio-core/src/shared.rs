@@ -142,10 +142,7 @@ impl Shared {
         let mut ended = Some((key, completion));
         while let Some((key, completion)) = ended.take() {
             let cancels = self.table.cancels();
-            let effects = self.table.complete(key, completion);
-            if let Some(what) = effects.ended {
-                self.stats.ended(what);
-            }
+            let effects = self.table.complete(key, completion, &self.stats);
             if let Some(request) = effects.next {
                 submitted = true;
                 ended = self.submit_waiting(request, cancels).map(|Finished { key, completion }| (key, completion));
@@ -192,13 +189,13 @@ impl Shared {
 
     /// Asks for an operation to end.
     pub(crate) fn cancel(&self, key: Key) {
-        self.apply(key, self.table.cancel(key, false));
+        self.apply(key, self.table.cancel(key, false, &self.stats));
     }
 
     /// An operation's time is up.
     pub(crate) fn expire(&self, key: Key) {
         if !self.is_inherited() {
-            self.apply(key, self.table.cancel(key, true));
+            self.apply(key, self.table.cancel(key, true, &self.stats));
         }
     }
 
@@ -206,12 +203,7 @@ impl Shared {
     fn apply(&self, key: Key, step: CancelStep) {
         let waker = match step {
             CancelStep::Nothing => None,
-            CancelStep::Ended { waker, waited } => {
-                if waited {
-                    self.stats.cancelled();
-                }
-                waker
-            }
+            CancelStep::Ended(waker) => waker,
             CancelStep::AskBackend(waker) => {
                 if let Some(backend) = self.backend.get().and_then(Weak::upgrade) {
                     backend.cancel(key);

@@ -55,13 +55,8 @@ pub(crate) enum Look {
 pub(crate) enum CancelStep {
     /// Nothing: it has ended, or the key is stale.
     Nothing,
-    /// It had not started, and has now ended.
-    Ended {
-        /// Wake its future.
-        waker: Option<Waker>,
-        /// Whether it waited for room.
-        waited: bool,
-    },
+    /// It had not started, and has now ended; wake its future.
+    Ended(Option<Waker>),
     /// The backend must be asked.
     AskBackend(Option<Waker>),
 }
@@ -75,8 +70,6 @@ pub(crate) struct Effects {
     pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
     /// The operation that now has room.
     pub(crate) next: Option<Request>,
-    /// What ended, for the counters; `None` if the key was stale.
-    pub(crate) ended: Option<Ended>,
 }
 
 /// What ended, for the counters.

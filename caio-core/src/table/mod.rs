@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::op::{IoPriority, Op};
 use crate::payload::Orphan;
 use crate::request::Request;
+use crate::stats::Counters;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{SharedFd, error};
@@ -210,7 +211,7 @@ impl Table {
     }
 
     /// Somebody wants the operation to end, or (`expired`) its time is up.
-    pub(crate) fn cancel(&self, key: Key, expired: bool) -> CancelStep {
+    pub(crate) fn cancel(&self, key: Key, expired: bool, stats: &Counters) -> CancelStep {
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key) else {
             return CancelStep::Nothing;
@@ -229,6 +230,7 @@ impl Table {
                 slot.stage = Stage::Done(Completion::Cancelled);
                 let waker = slot.waker.take();
                 if waited {
+                    stats.cancelled();
                     state.forget_waiting();
                 }
                 let drained = state.is_idle();
@@ -236,13 +238,13 @@ impl Table {
                 if drained {
                     self.drained.notify(usize::MAX);
                 }
-                CancelStep::Ended { waker, waited }
+                CancelStep::Ended(waker)
             }
         }
     }
 
-    /// The backend is done with an operation.
-    pub(crate) fn complete(&self, key: Key, completion: Completion) -> Effects {
+    /// The backend is done with an operation. It is counted before anybody can see that it has ended.
+    pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> Effects {
         let mut state = lock(&self.state);
         let mut effects = Effects::default();
         let Some(slot) = state.slot(key) else {
@@ -251,7 +253,7 @@ impl Table {
         if !matches!(slot.stage, Stage::Running) {
             return effects;
         }
-        effects.ended = Some(slot.ended(&completion));
+        stats.ended(slot.ended(&completion));
         effects.waker = slot.waker.take();
         if let Some(orphan) = slot.orphan.take() {
             let slot = state.slots.remove(key.index());

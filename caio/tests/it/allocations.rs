@@ -93,8 +93,13 @@ fn in_a_process_of_its_own() {
             let ctx = backend.builder().build().expect("it was usable a moment ago");
             let allocations = count(&ctx, &fd);
             println!("{} {name}: {allocations} allocations in {} operations", backend.name(), 2 * COUNTED);
-            // A worker may come or go meanwhile, an operation must not allocate.
-            assert!(allocations <= 20, "{} {name}: {allocations} in {} operations", backend.name(), 2 * COUNTED);
+            // A worker may come or go meanwhile, which takes a few; an operation must not allocate.
+            assert!(
+                allocations < COUNTED as u64 / 20,
+                "{} {name}: {allocations} in {} operations",
+                backend.name(),
+                2 * COUNTED
+            );
         }
     }
 }
