@@ -79,6 +79,8 @@ pub(crate) struct Gaze {
     until: Instant,
     /// How many operations had ended when it began.
     ended: u32,
+    /// Whether it looks on behalf of all.
+    alone: bool,
 }
 
 impl Patience {
@@ -92,9 +94,9 @@ impl Patience {
         }
     }
 
-    /// Lets a future look again, unless another does or it does not pay off.
-    pub(crate) fn begin(&self) -> Option<Gaze> {
-        if cfg!(loom) || !has_many_cores() || self.taken.load(Ordering::Relaxed) {
+    /// Lets a future look again, unless another does or it does not pay off. Where `all` may look at once, each looks for itself.
+    pub(crate) fn begin(&self, all: bool) -> Option<Gaze> {
+        if cfg!(loom) || !has_many_cores() || !all && self.taken.load(Ordering::Relaxed) {
             return None;
         }
         if self.score.load(Ordering::Relaxed) == 0 {
@@ -104,8 +106,8 @@ impl Patience {
                 return None;
             }
         }
-        let free = !self.taken.swap(true, Ordering::Relaxed);
-        free.then(|| self.gaze(Instant::now()))
+        let may = all || !self.taken.swap(true, Ordering::Relaxed);
+        may.then(|| self.gaze(Instant::now(), !all))
     }
 
     /// Whether the future may go on looking.
@@ -114,17 +116,19 @@ impl Patience {
         if now < gaze.until {
             return Some(gaze);
         }
-        let fresh = self.gaze(now);
-        (fresh.ended != gaze.ended).then(|| {
+        let fresh = self.gaze(now, gaze.alone);
+        (gaze.alone && fresh.ended != gaze.ended).then(|| {
             self.learn(true);
             fresh
         })
     }
 
     /// The future looks no more: its operation has ended, or (`wasted`) none has for too long.
-    pub(crate) fn end(&self, wasted: bool) {
+    pub(crate) fn end(&self, gaze: Gaze, wasted: bool) {
         self.learn(!wasted);
-        self.taken.store(false, Ordering::Relaxed);
+        if gaze.alone {
+            self.taken.store(false, Ordering::Relaxed);
+        }
     }
 
     /// An operation has ended.
@@ -133,8 +137,8 @@ impl Patience {
     }
 
     /// A right to look that begins now.
-    fn gaze(&self, now: Instant) -> Gaze {
-        Gaze { until: now + BUDGET, ended: self.ended.load(Ordering::Relaxed) }
+    fn gaze(&self, now: Instant, alone: bool) -> Gaze {
+        Gaze { until: now + BUDGET, ended: self.ended.load(Ordering::Relaxed), alone }
     }
 
     /// Learns whether a look paid off.

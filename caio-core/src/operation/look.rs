@@ -62,8 +62,8 @@ impl<P: Payload> Operation<P> {
             Look::Done { completion, expired, fd, transfers } => {
                 let patience = self.ctx.shared().patience(self.seat);
                 patience.count();
-                if matches!(std::mem::replace(&mut self.phase, Phase::Taken), Phase::Looking(..)) {
-                    patience.end(false);
+                if let Phase::Looking(_, gaze) = std::mem::replace(&mut self.phase, Phase::Taken) {
+                    patience.end(gaze, false);
                 }
                 let End { result, cancelled } = self.settle(key, completion, expired);
                 Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })
@@ -80,7 +80,12 @@ impl<P: Payload> Operation<P> {
         let patience = self.ctx.shared().patience(self.seat);
         let gaze = match self.phase {
             Phase::Looking(_, gaze) => patience.go_on(gaze),
-            Phase::Started(_) if !matches!(self.seat.class, Class::Stream) => patience.begin(),
+            Phase::Started(_) => match self.seat.class {
+                Class::Stream => None,
+                // Whoever looks takes completions from a ring for all, and the reaper is not needed while all look.
+                Class::Direct => patience.begin(true),
+                Class::Read | Class::Write | Class::Sync => patience.begin(false),
+            },
             _ => None,
         };
         if let Some(gaze) = gaze {
@@ -90,7 +95,7 @@ impl<P: Payload> Operation<P> {
         }
         match std::mem::replace(&mut self.phase, Phase::Parked(key)) {
             Phase::Parked(_) => return,
-            Phase::Looking(..) => patience.end(true),
+            Phase::Looking(_, gaze) => patience.end(gaze, true),
             _ => {}
         }
         self.ctx.carrier().arm();

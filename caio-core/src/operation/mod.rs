@@ -257,8 +257,8 @@ impl<P: Payload> Operation<P> {
 
     /// Gives the operation up: the table keeps its memory until the backend is done.
     fn leave(&mut self) {
-        if let Phase::Looking(..) = self.phase {
-            self.ctx.shared().patience(self.seat).end(true);
+        if let Phase::Looking(_, gaze) = self.phase {
+            self.ctx.shared().patience(self.seat).end(gaze, true);
         }
         let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
             Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
