@@ -35,13 +35,15 @@ fn full_device(bench: &Bench) {
     assert_same_error("write without an offset", written, fd.file().write(b"data"));
 }
 
-/// Zeros without end, wherever one reads.
+/// Zeros without end, wherever one reads. The device ends a read after any page if a signal, or work of a ring, waits for the thread.
 fn zero_device(bench: &Bench) {
     let ctx = bench.context();
     let fd = device("/dev/zero");
     for offset in [0, 1 << 40, NO_OFFSET] {
         let (read, buf) = block_on(ctx.read_into(vec![0xee; 10_000], &fd, offset));
-        assert_eq!((read.unwrap(), buf), (10_000, vec![0; 10_000]));
+        let read = read.unwrap();
+        assert!(read == 10_000 || read == 4096 || read == 8192, "{read} bytes were read");
+        assert!(buf == vec![0; read], "not all of them are zeros, or others are to be seen");
     }
 }
 
