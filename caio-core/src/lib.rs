@@ -4,8 +4,8 @@
 //! The way of an operation, file by file:
 //!
 //! 1. `context.rs`: a call such as [`Context::write`] makes an `Operation`, which owns the buffer and a clone of the [`SharedFd`];
-//! 2. `operation.rs`: its first poll describes it as an [`Op`] and offers it to [`Backend::attempt`], which may finish it at once;
-//! 3. `table.rs`: else it is entered in the table of operations in flight, where it runs or waits for room;
+//! 2. `operation/`: its first poll describes it as an [`Op`] and offers it to [`Backend::attempt`], which may finish it at once;
+//! 3. `table/`: else it is entered in the table of operations in flight, where it runs or waits for room;
 //! 4. `request.rs`: the backend is given a [`Request`], and submits it to a kernel or a worker;
 //! 5. `completer.rs`: whoever sees the completion delivers it through the [`Completer`];
 //! 6. `shared.rs`: its room goes to the operation that waited longest, and its task is woken, without a lock;
