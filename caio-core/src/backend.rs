@@ -95,6 +95,22 @@ pub trait Backend: Send + Sync + 'static {
     /// Completions that arrived before this call count as well.
     fn arm(&self) {}
 
+    /// Several transfers past the page cache are under way at a time: it may deliver them in groups from now on.
+    fn gather(&self) {}
+
+    /// Whether transfers past the page cache are delivered in groups now. Then the future of one does not look for its end; what it
+    /// submits is flushed at its second poll ([`flush_group`](Self::flush_group)), when the executor's other tasks have submitted
+    /// theirs; and when it has its result it calls [`harvest`](Self::harvest) for the rest of the group. Within milliseconds the
+    /// backend does both by itself, for futures that are not polled.
+    fn is_gathering(&self) -> bool {
+        false
+    }
+
+    /// What [`submit`](Self::submit) has queued goes on its way with its group.
+    fn flush_group(&self) {
+        self.flush();
+    }
+
     /// Tries to end an operation early; it is delivered either way. The key may be stale.
     fn cancel(&self, key: Key);
 

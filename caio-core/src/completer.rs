@@ -158,6 +158,12 @@ impl Completer {
         self.0.table.running()
     }
 
+    /// How many operations wait for room.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.table.waiting()
+    }
+
     /// Lists the keys of all operations that the backend has out, for example to cancel them at its shutdown. What the list held
     /// before is gone, its memory is used again.
     ///

@@ -7,7 +7,7 @@ use crate::op::{IoPriority, Op};
 use crate::platform::Process;
 use crate::request::{Finished, Request};
 use crate::stats::Counters;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::table::{CancelStep, Released, Table};
 use crate::timer::Timer;
 use crate::wait::{Patience, Patiences, Seat};
@@ -27,6 +27,10 @@ pub(crate) struct Shared {
     pub(crate) stats: Counters,
     /// How long futures wait before they park.
     patiences: Patiences,
+    /// How many transfers past the page cache have started.
+    pub(crate) transfers: AtomicU32,
+    /// Whether more than one of them was under way, when one ended last.
+    pub(crate) crowded: AtomicBool,
     /// Whether new operations are refused: what the table says, to be read without its lock.
     closed: AtomicBool,
     /// The process that made it.
@@ -44,6 +48,8 @@ impl Shared {
             table: Table::new(max_requests),
             stats: Counters::new(),
             patiences: Patiences::new(),
+            transfers: AtomicU32::new(0),
+            crowded: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             process: Process::current(),
             timer: Timer::new(),

@@ -21,7 +21,7 @@ const PROBE: u32 = 64;
 const THREADS: usize = 4;
 
 /// Operations that take about as long as each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Reads through the page cache that missed it.
     Read,

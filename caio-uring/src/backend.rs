@@ -2,8 +2,9 @@
 
 use crate::entry::{self, Opcodes, Registered};
 use crate::filesystem::Filesystems;
+use crate::gather::Gathering;
 use crate::probe::Blueprint;
-use crate::ring::{Flushed, Ring};
+use crate::ring::{Flushed, Ring, TRANSFER};
 use crate::routes::{Route, Routes};
 use crate::shards::Shards;
 use caio_core::{
@@ -56,6 +57,8 @@ pub(crate) struct Engine {
     pub(crate) stuck: AtomicBool,
     /// Whether the context is gone.
     pub(crate) closing: AtomicBool,
+    /// Whether completions are taken in groups.
+    pub(crate) gathering: Gathering,
 }
 
 /// What opening has found and made.
@@ -119,6 +122,7 @@ impl Engine {
             starting: Mutex::new(()),
             stuck: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            gathering: Gathering::default(),
         })
     }
 
@@ -180,7 +184,9 @@ impl Engine {
 
     /// Takes over requests that a ring gave back unseen.
     fn reroute(&self, requests: Vec<u64>) {
-        for key in requests.into_iter().filter(|bits| *bits != crate::ring::UNTOLD).map(Key::from_u64) {
+        for key in
+            requests.into_iter().filter(|bits| *bits != crate::ring::UNTOLD).map(|bits| Key::from_u64(bits & !TRANSFER))
+        {
             // SAFETY: the ring consumed the request when it was staged, and the kernel has not seen it.
             if let Some(request) = unsafe { self.completer.again(key) } {
                 if let Err(finished) = self.fall_back(request) {
@@ -234,7 +240,10 @@ impl Backend for Engine {
         if self.mailbox.is_none() && !self.start_reaper() {
             return self.fall_back(request);
         }
-        let entry = entry::prepare(&request, &self.opcodes, &self.registered, force_async);
+        let mut entry = entry::prepare(&request, &self.opcodes, &self.registered, force_async);
+        if !request.op().is_sync() && !request.fd().is_stream() {
+            entry = entry.user_data(request.key().as_u64() | TRANSFER);
+        }
         // SAFETY: the table keeps the operation's memory and file until it is completed, which happens once this entry's completion
         // was reaped, or once it was given back.
         match unsafe { self.ring().stage(entry) } {
@@ -268,8 +277,8 @@ impl Backend for Engine {
 
     fn arm(&self) {
         self.pool.arm();
-        if self.mailbox.is_some() {
-            return; // the kernel always signals a driver
+        if self.mailbox.is_some() || self.gathering.is_on() {
+            return; // the kernel always signals a driver; the reaper looks by itself
         }
         let mut look = false;
         for ring in self.shards.iter() {
@@ -278,6 +287,18 @@ impl Backend for Engine {
         if look {
             self.harvest_all();
         }
+    }
+
+    fn gather(&self) {
+        self.call_gatherer();
+    }
+
+    fn is_gathering(&self) -> bool {
+        self.gathering.is_on()
+    }
+
+    fn flush_group(&self) {
+        self.flush_if_group();
     }
 
     fn cancel(&self, key: Key) {

@@ -6,6 +6,8 @@ use crate::routes::Routes;
 use caio_core::{BackendKind, Context, Driver, Settings, SharedFd};
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// The io_uring backend by itself.
@@ -48,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) completions: Option<u32>,
     /// Operations that the kernel is to lack, where a test says so.
     pub(crate) without: Vec<u8>,
+    /// Counts the system calls that submit.
+    pub(crate) submissions: Arc<AtomicUsize>,
 }
 
 /// Chooses how a [`Context`] over io_uring is made; made by [`Uring::builder`].
@@ -140,6 +144,12 @@ impl Builder {
     pub fn without(mut self, opcode: u8) -> Self {
         self.options.without.push(opcode);
         self
+    }
+
+    /// What counts the system calls that submit, for tests.
+    #[doc(hidden)]
+    pub fn submissions(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.options.submissions)
     }
 
     /// Makes the context.

@@ -1,7 +1,7 @@
 //! Taking completions, and what becomes of each.
 
 use crate::backend::{Engine, UNPOLLED};
-use crate::ring::{Cqe, Ring, UNTOLD};
+use crate::ring::{Cqe, Ring, TRANSFER, UNTOLD};
 use caio_core::{Backend, Completion, Key};
 use std::io;
 use std::sync::atomic::Ordering;
@@ -14,6 +14,7 @@ impl Engine {
     pub(crate) fn harvest_some(&self) {
         let mut cqes = [Cqe::default(); BATCH];
         let mut taken = 0;
+        let waiting = self.gathering.is_on() && self.completer.waiting() != 0;
         for ring in self.shards.iter() {
             ring.poll_device();
             let count = ring.reap(&mut cqes, false);
@@ -22,7 +23,7 @@ impl Engine {
             });
             taken += count;
         }
-        if taken != 0 {
+        if taken != 0 && (waiting || !self.gathering.is_on()) {
             self.settle_down();
         }
     }
@@ -34,25 +35,31 @@ impl Engine {
 
     /// Delivers at most `max` operations, and says how many.
     pub(crate) fn harvest_up_to(&self, max: usize) -> usize {
+        let (delivered, taken) = self.take(max);
+        if taken != 0 {
+            self.settle_down();
+        }
+        delivered
+    }
+
+    /// Delivers at most `max` operations without a flush. Says how many, and of how many completions.
+    pub(crate) fn take(&self, max: usize) -> (usize, usize) {
         let mut cqes = [Cqe::default(); BATCH];
         let mut delivered = 0;
         let mut taken = 0;
         for ring in self.shards.iter() {
             ring.poll_device();
-            loop {
+            while delivered < max {
                 let room = BATCH.min(max - delivered);
                 let count = ring.reap(&mut cqes[..room], true);
                 delivered += cqes[..count].iter().filter(|cqe| self.settle(**cqe)).count();
                 taken += count;
-                if count < room || room == 0 {
+                if count < room {
                     break;
                 }
             }
         }
-        if taken != 0 {
-            self.settle_down();
-        }
-        delivered
+        (delivered, taken)
     }
 
     /// After deliveries: hands over what they have submitted, and has the kernel signal nothing where nothing is in flight.
@@ -69,7 +76,8 @@ impl Engine {
         if cqe.user_data == UNTOLD {
             return false;
         }
-        let key = Key::from_u64(cqe.user_data);
+        let key = Key::from_u64(cqe.user_data & !TRANSFER);
+
         let Ok(bytes) = usize::try_from(cqe.result) else {
             return self.settle_failed(key, -cqe.result);
         };

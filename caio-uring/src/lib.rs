@@ -39,6 +39,7 @@ mod driver;
 #[allow(unsafe_code)]
 mod entry;
 mod filesystem;
+mod gather;
 #[allow(unsafe_code)]
 mod harvest;
 mod probe;

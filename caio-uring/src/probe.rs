@@ -13,6 +13,7 @@ use io_uring::register::Probe;
 use io_uring::{IoUring, opcode};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -33,9 +34,9 @@ pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, 
 /// Opens the backend. Where there is no memory for a ring, one of half the depth is tried, and so on.
 pub(crate) fn open_with(settings: &Settings, completer: Completer, options: Options) -> Result<Opened, Refusal> {
     let event = EventFd::new().map_err(|error| refusal::of_call("eventfd", error))?;
-    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without } = options;
+    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, submissions } = options;
     let registered = Registered::new(files, buffers);
-    let mut blueprint = Blueprint { max_requests: settings.max_requests, sqpoll, iopoll, completions };
+    let mut blueprint = Blueprint { max_requests: settings.max_requests, sqpoll, iopoll, completions, submissions };
     let uring = loop {
         match blueprint.setup() {
             Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && blueprint.max_requests > FEWEST_REQUESTS => {
@@ -69,6 +70,8 @@ pub(crate) struct Blueprint {
     iopoll: bool,
     /// How many completions there is room for, where a test says so.
     completions: Option<u32>,
+    /// Counts the system calls that submit.
+    submissions: Arc<AtomicUsize>,
 }
 
 impl Blueprint {
@@ -142,7 +145,7 @@ fn equip(uring: IoUring, blueprint: &Blueprint, event: &EventFd, registered: &Re
     let submitter = uring.submitter();
     submitter.register_eventfd(event.as_raw_fd()).map_err(|error| refusal::of_call(REGISTER, error))?;
     registered.register(&submitter)?;
-    Ok(Ring::new(uring, blueprint.max_requests))
+    Ok(Ring::new(uring, blueprint.max_requests, Arc::clone(&blueprint.submissions)))
 }
 
 /// Sends a request that does nothing through a ring, so that a system call that is forbidden is found out now.

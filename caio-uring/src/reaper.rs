@@ -58,6 +58,7 @@ fn reap(engine: &Arc<Engine>) {
             mailbox.deliver(usize::MAX, &engine.completer);
         }
         engine.harvest_all();
+        engine.gather();
         let stuck = engine.stuck.swap(false, Ordering::SeqCst);
         if stuck {
             engine.flush();

@@ -1,14 +1,18 @@
 //! One io_uring: entries go in under one lock, completions come out under another.
 
 use io_uring::squeue::Entry;
+use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 /// The `user_data` of requests whose completion tells nothing: cancels. No key has these bits.
 pub(crate) const UNTOLD: u64 = u64::MAX;
+/// The mark in the `user_data` of a transfer, which ends soon whatever anybody does. No key has this bit.
+pub(crate) const TRANSFER: u64 = 1 << 31;
 
 /// A completion: whose it is, and the system call's result or negative error number.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,12 +51,16 @@ pub(crate) struct Ring {
     outstanding: AtomicUsize,
     /// How many of these tell nothing.
     untold: AtomicUsize,
+    /// How many of these are transfers.
+    transfers: AtomicUsize,
     /// How many of these the kernel may have at a time, so that completions never exceed their queue.
     most_untold: usize,
     /// Whether the flag that disables notifications is there (Linux 5.8).
     can_mute: bool,
     /// Whether the kernel signals completions; changed under the completion lock.
     notifying: AtomicBool,
+    /// Counts the system calls that submit.
+    submissions: Arc<AtomicUsize>,
 }
 
 /// What the submission lock guards.
@@ -68,7 +76,7 @@ struct Submission {
 
 impl Ring {
     /// Wraps a ring for at most `max_requests` operations.
-    pub(crate) fn new(uring: IoUring, max_requests: usize) -> Self {
+    pub(crate) fn new(uring: IoUring, max_requests: usize, submissions: Arc<AtomicUsize>) -> Self {
         let entries = uring.params().cq_entries() as usize;
         Self {
             // The flag came with 5.8 and announces itself by nothing; this feature came with 5.9.
@@ -79,8 +87,10 @@ impl Ring {
             staged: AtomicUsize::new(0),
             outstanding: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
+            transfers: AtomicUsize::new(0),
             most_untold: entries.saturating_sub(max_requests).max(1),
             notifying: AtomicBool::new(true),
+            submissions,
         }
     }
 
@@ -94,6 +104,7 @@ impl Ring {
             return Err(entry);
         }
         self.outstanding.fetch_add(1, Ordering::Relaxed);
+        self.transfers.fetch_add(usize::from(is_transfer(entry.get_user_data())), Ordering::Relaxed);
         submission.entries.push_back(entry);
         self.staged.store(submission.entries.len(), Ordering::Release);
         Ok(())
@@ -110,6 +121,21 @@ impl Ring {
         self.outstanding.load(Ordering::Acquire)
     }
 
+    /// How many requests the kernel has not been told of.
+    pub(crate) fn staged(&self) -> usize {
+        self.staged.load(Ordering::Relaxed)
+    }
+
+    /// How many transfers have no completion yet.
+    pub(crate) fn transfers(&self) -> usize {
+        self.transfers.load(Ordering::Relaxed)
+    }
+
+    /// How many of them the kernel has been told of.
+    pub(crate) fn transfers_entered(&self) -> usize {
+        self.transfers().saturating_sub(self.staged())
+    }
+
     /// Hands what is staged to the kernel, with one system call where there is room for all.
     pub(crate) fn flush(&self) -> Flushed {
         if self.staged.load(Ordering::Acquire) == 0 {
@@ -120,6 +146,8 @@ impl Ring {
         self.staged.store(submission.entries.len(), Ordering::Release);
         drop(submission);
         if let Flushed::Barred(_, requests) = &flushed {
+            let transfers = requests.iter().filter(|request| is_transfer(**request)).count();
+            self.transfers.fetch_sub(transfers, Ordering::Relaxed);
             self.outstanding.fetch_sub(requests.len(), Ordering::AcqRel);
         }
         flushed
@@ -139,6 +167,7 @@ impl Ring {
                 }
                 flags |= EnterFlags::SQ_WAKEUP;
             }
+            self.submissions.fetch_add(1, Ordering::Relaxed);
             match self.enter(left, flags) {
                 Ok(0) => return Flushed::Stuck,
                 Ok(_) if self.uring.params().is_setup_sqpoll() => return Flushed::Clean,
@@ -215,15 +244,18 @@ impl Ring {
         let mut queue = unsafe { self.uring.completion_shared() };
         let mut count = 0;
         let mut untold = 0;
+        let mut transfers = 0;
         for (place, entry) in into.iter_mut().zip(&mut queue) {
             *place = Cqe { user_data: entry.user_data(), result: entry.result() };
             untold += usize::from(place.user_data == UNTOLD);
+            transfers += usize::from(is_transfer(place.user_data));
             count += 1;
         }
         drop(queue);
         drop(guard);
         if count != 0 {
             self.untold.fetch_sub(untold, Ordering::Relaxed);
+            self.transfers.fetch_sub(transfers, Ordering::Relaxed);
             self.outstanding.fetch_sub(count, Ordering::AcqRel);
             // Whoever holds the lock looks for an overflow itself.
             if let Ok(submission) = self.submission.try_lock() {
@@ -232,6 +264,30 @@ impl Ring {
             }
         }
         count
+    }
+
+    /// Whether threads may wait in the kernel for completions, for some time: Linux 5.11.
+    pub(crate) fn can_wait(&self) -> bool {
+        self.can_mute && self.uring.params().is_feature_ext_arg() && !self.uring.params().is_setup_sqpoll()
+    }
+
+    /// Waits until `count` completions are there, or the time is up. `false` if the kernel refuses to. [`Ring::can_wait`] must hold.
+    pub(crate) fn wait(&self, count: usize, timeout: Duration) -> bool {
+        let timeout = Timespec::from(timeout);
+        let arguments = SubmitArgs::new().timespec(&timeout);
+        let flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
+        // SAFETY: the flags say what the argument is, and it and its time outlive the call.
+        let waited = unsafe { self.uring.submitter().enter(0, count as u32, flags.bits(), Some(&arguments)) };
+        !matches!(waited, Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)))
+    }
+
+    /// How many completions are there.
+    pub(crate) fn ready(&self) -> usize {
+        let guard = lock(&self.completion);
+        // SAFETY: as in `reap`.
+        let ready = unsafe { self.uring.completion_shared() }.len();
+        drop(guard);
+        ready
     }
 
     /// Looks for completions of a ring whose device is polled.
@@ -303,6 +359,11 @@ impl Submission {
         self.entries.drain(..taken);
         self.queued -= taken;
     }
+}
+
+/// Whether a request is a transfer.
+fn is_transfer(user_data: u64) -> bool {
+    user_data != UNTOLD && user_data & TRANSFER != 0
 }
 
 /// Locks; nothing under these locks panics, and a poisoned one guards data that is whole.

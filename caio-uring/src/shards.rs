@@ -29,6 +29,11 @@ impl Shards {
         }
     }
 
+    /// The only ring, if there cannot be more.
+    pub(crate) fn only(&self) -> Option<&Ring> {
+        self.others.is_empty().then_some(&self.first)
+    }
+
     /// The rings that are there.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Ring> {
         let others = self.others.iter().filter_map(|place| place.get().and_then(Option::as_ref));

@@ -6,9 +6,13 @@ use crate::completer::Completion;
 use crate::error;
 use crate::key::Key;
 use crate::payload::Payload;
+use crate::sync::atomic::Ordering;
 use crate::table::Look;
 use crate::wait::{Class, count_turn, is_turn_over};
 use std::task::{Context as TaskContext, Poll};
+
+/// How many transfers past the page cache must be under way at a time for groups of them to pay off.
+const SEVERAL: u32 = 4;
 
 impl<P: Payload> Operation<P> {
     /// Looks for the end of the operation; starts it first.
@@ -22,14 +26,23 @@ impl<P: Payload> Operation<P> {
                         return poll;
                     }
                 }
-                phase @ (Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key)) => {
+                phase @ (Phase::Staged(key)
+                | Phase::Queued(key)
+                | Phase::Started(key)
+                | Phase::Looking(key, _)
+                | Phase::Parked(key)) => {
                     self.phase = phase;
                     if self.ctx.shared().is_inherited() {
                         self.phase = Phase::Taken;
                         return Poll::Ready(End { result: Err(error::inherited()), cancelled: false });
                     }
-                    if matches!(self.phase, Phase::Staged(_)) {
-                        self.release(key);
+                    match self.phase {
+                        Phase::Staged(_) => self.release(key),
+                        Phase::Queued(_) => {
+                            self.ctx.carrier().flush_group();
+                            self.phase = Phase::Started(key);
+                        }
+                        _ => {}
                     }
                     return self.look(key, cx);
                 }
@@ -37,29 +50,30 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Starts the operation. `None` if it is in flight.
+    /// Starts the operation. `None` if its end is to be looked for at once.
     fn poll_start(&mut self, cx: &mut TaskContext<'_>) -> Option<Poll<End>> {
-        if !is_turn_over() {
-            let begun = self.begin(Some(cx.waker()));
-            count_turn(matches!(begun, Begun::Ended(_)));
-            match begun {
-                Begun::Ended(end) => return Some(Poll::Ready(end)),
-                Begun::Started => return None,
-                Begun::Halfway => {}
-            }
+        let begun = if is_turn_over() { Begun::Halfway } else { self.begin(Some(cx.waker())) };
+        count_turn(matches!(begun, Begun::Ended(_)));
+        match begun {
+            Begun::Ended(end) => return Some(Poll::Ready(end)),
+            Begun::Started if self.seat.class != Class::Direct || self.is_alone() => return None,
+            Begun::Started => {}
+            Begun::Halfway => self.phase = Phase::Lazy,
         }
-        self.phase = Phase::Lazy;
         cx.waker().wake_by_ref();
         Some(Poll::Pending)
     }
 
     /// Looks for the end of an operation in flight.
     fn look(&mut self, key: Key, cx: &mut TaskContext<'_>) -> Poll<End> {
-        if !matches!(self.phase, Phase::Parked(_)) {
+        if !matches!(self.phase, Phase::Parked(_)) && !self.is_gathered() {
             self.ctx.carrier().harvest();
         }
         match self.ctx.shared().table.look(key, cx.waker()) {
             Look::Done { completion, expired, fd, transfers } => {
+                if self.seat.class == Class::Direct {
+                    self.meet_others();
+                }
                 let patience = self.ctx.shared().patience(self.seat);
                 patience.count();
                 if let Phase::Looking(_, gaze) = std::mem::replace(&mut self.phase, Phase::Taken) {
@@ -75,10 +89,36 @@ impl<P: Payload> Operation<P> {
         }
     }
 
+    /// Whether a transfer past the page cache has just started that is probably the only one. Then its end is looked for at once;
+    /// else the executor's other tasks start theirs first. That is also how it is found out, so now and then they are let.
+    fn is_alone(&self) -> bool {
+        self.before % 16 != 0 && !self.is_gathered() && !self.ctx.shared().crowded.load(Ordering::Relaxed)
+    }
+
+    /// A transfer past the page cache has ended. As many were under way with it as have started since it did.
+    fn meet_others(&self) {
+        let shared = self.ctx.shared();
+        let meanwhile = shared.transfers.load(Ordering::Relaxed).wrapping_sub(self.before);
+        if shared.crowded.load(Ordering::Relaxed) != (meanwhile > 1) {
+            shared.crowded.store(meanwhile > 1, Ordering::Relaxed);
+        }
+        if self.is_gathered() {
+            self.ctx.carrier().harvest(); // the rest of its group
+        } else if meanwhile > SEVERAL {
+            self.ctx.carrier().gather();
+        }
+    }
+
+    /// Whether its end comes with that of others.
+    pub(super) fn is_gathered(&self) -> bool {
+        self.seat.class == Class::Direct && self.ctx.carrier().is_gathering()
+    }
+
     /// Looks again in a moment, or parks.
     fn wait(&mut self, key: Key, cx: &mut TaskContext<'_>) {
         let patience = self.ctx.shared().patience(self.seat);
         let gaze = match self.phase {
+            _ if self.is_gathered() => None,
             Phase::Looking(_, gaze) => patience.go_on(gaze),
             Phase::Started(_) => match self.seat.class {
                 Class::Stream => None,
@@ -120,7 +160,8 @@ impl<P: Payload> Operation<P> {
 
     /// Whether its time is up and its result need not wait for the kernel.
     pub(super) fn poll_expired(&self) -> Option<P::Output> {
-        let (Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key)) = self.phase else {
+        let (Phase::Queued(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key)) = self.phase
+        else {
             return None;
         };
         self.deadline?;

@@ -57,6 +57,8 @@ pub struct Operation<P: Payload> {
     done: usize,
     /// Where its future looks from.
     seat: Seat,
+    /// How many transfers past the page cache had started before it, if it is one.
+    before: u32,
     /// How far it has come.
     phase: Phase,
 }
@@ -68,6 +70,8 @@ enum Phase {
     Lazy,
     /// In a batch that may not have been submitted.
     Staged(Key),
+    /// Given to the backend, and not flushed, so that others can be flushed with it.
+    Queued(Key),
     /// In flight, and its future has not looked yet.
     Started(Key),
     /// In flight, and its future looks again instead of parking.
@@ -108,6 +112,7 @@ impl<P: Payload> Operation<P> {
             deadline: None,
             done: 0,
             seat: Seat::unknown(),
+            before: 0,
             phase: Phase::Lazy,
         }
     }
@@ -131,6 +136,7 @@ impl<P: Payload> Operation<P> {
                 self.release(key);
                 self.arm_if_waiting();
             }
+            Phase::Queued(key) => self.flush(key),
             Phase::Staged(_)
             | Phase::Started(_)
             | Phase::Looking(..)
@@ -174,7 +180,7 @@ impl<P: Payload> Operation<P> {
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
-        if let Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
+        if let Phase::Queued(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
             self.schedule(key);
         }
         self
@@ -210,7 +216,11 @@ impl<P: Payload> Operation<P> {
                 self.phase = Phase::Taken;
                 Some(End { result: Err(error::cancelled()), cancelled: true })
             }
-            Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) => {
+            Phase::Staged(key)
+            | Phase::Queued(key)
+            | Phase::Started(key)
+            | Phase::Looking(key, _)
+            | Phase::Parked(key) => {
                 if !self.ctx.shared().is_inherited() {
                     self.ctx.shared().cancel(key);
                 }
@@ -260,8 +270,13 @@ impl<P: Payload> Operation<P> {
         if let Phase::Looking(_, gaze) = self.phase {
             self.ctx.shared().patience(self.seat).end(gaze, true);
         }
+        let queued = matches!(self.phase, Phase::Queued(_));
         let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Staged(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) => key,
+            Phase::Staged(key)
+            | Phase::Queued(key)
+            | Phase::Started(key)
+            | Phase::Looking(key, _)
+            | Phase::Parked(key) => key,
             Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
         };
         let ctx = self.ctx.share();
@@ -282,7 +297,12 @@ impl<P: Payload> Operation<P> {
                     shared.cancel(key);
                     ctx.carrier().arm();
                 }
-                Ok(false) => ctx.carrier().arm(),
+                Ok(false) => {
+                    if queued {
+                        ctx.carrier().flush();
+                    }
+                    ctx.carrier().arm();
+                }
                 Err((orphan, completion)) => orphan.discard(completion),
             },
         }

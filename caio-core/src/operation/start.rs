@@ -7,7 +7,8 @@ use crate::key::Key;
 use crate::op::{IoPriority, Op};
 use crate::payload::Payload;
 use crate::request::Attempt;
-use crate::wait::Seat;
+use crate::sync::atomic::Ordering;
+use crate::wait::{Class, Seat};
 use std::io;
 use std::task::Waker;
 use std::time::Instant;
@@ -83,7 +84,15 @@ impl<P: Payload> Operation<P> {
             self.seat = Seat::of(&op, &fd);
             shared.stats.transferred(op.is_read(), self.done);
             let key = shared.start(self.ctx.carrier(), op.part(self.done, usize::MAX), fd, self.priority, waker)?;
-            self.follow(key);
+            if self.seat.class == Class::Direct {
+                self.before = shared.transfers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+            }
+            if waker.is_some() && self.is_gathered() {
+                self.schedule(key);
+                self.phase = Phase::Queued(key);
+            } else {
+                self.follow(key);
+            }
             return Ok(Begun::Started);
         };
         let bytes = *result.as_ref().unwrap_or(&0);
@@ -106,6 +115,11 @@ impl<P: Payload> Operation<P> {
     /// The operation runs or waits its turn: its time begins.
     fn follow(&mut self, key: Key) {
         self.schedule(key);
+        self.flush(key);
+    }
+
+    /// What the backend was given is on its way.
+    pub(super) fn flush(&mut self, key: Key) {
         self.ctx.carrier().flush();
         self.phase = Phase::Started(key);
     }

@@ -7,6 +7,7 @@ mod cancel;
 mod completion;
 mod conformance;
 mod driver;
+mod gather;
 mod options;
 mod refused;
 mod routes;

@@ -1,0 +1,187 @@
+//! Many transfers past the page cache at a time.
+
+use crate::support::{builder, wait_until, within};
+use caio_core::{AlignedBuf, Context, SharedFd};
+use caio_uring::Routes;
+use futures::executor::block_on;
+use futures::stream::{FuturesUnordered, StreamExt};
+use futures::task::noop_waker;
+use std::fs::File;
+use std::future::Future;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Context as TaskContext;
+use std::time::Duration;
+
+/// What every disk's blocks divide.
+const BLOCK: usize = 4096;
+/// How many blocks the file has.
+const BLOCKS: usize = 256;
+/// How many operations are under way at a time.
+const TASKS: usize = 32;
+/// How many each task does, one after the other.
+const TURNS: usize = 60;
+
+/// A file on disk whose blocks each hold their number, opened with `O_DIRECT`; `None` (and a word about it) where that cannot be.
+fn direct() -> Option<(tempfile::NamedTempFile, SharedFd)> {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    for number in 0..BLOCKS {
+        file.write_all(&block_of(number)).expect("content");
+    }
+    file.as_file().sync_all().expect("a sync");
+    match File::options().read(true).write(true).custom_flags(libc::O_DIRECT).open(file.path()) {
+        Ok(opened) => Some((file, opened.into())),
+        Err(error) => {
+            println!("SKIP: no O_DIRECT here: {error}");
+            None
+        }
+    }
+}
+
+/// What a block holds.
+fn block_of(number: usize) -> [u8; BLOCK] {
+    [number as u8; BLOCK]
+}
+
+/// Reads many blocks at a time, and compares each.
+async fn read_many(ctx: &Context, fd: &SharedFd, turns: usize) {
+    let task = |task: usize| async move {
+        let mut buf = AlignedBuf::zeroed(BLOCK, BLOCK);
+        for turn in 0..turns {
+            let number = (task * 37 + turn * 101) % BLOCKS;
+            let (read, back) = ctx.read_into(buf, fd, (number * BLOCK) as u64).await;
+            assert_eq!(read.expect("a read"), BLOCK);
+            assert!(back[..] == block_of(number), "block {number}");
+            buf = back;
+        }
+    };
+    let mut tasks: FuturesUnordered<_> = (0..TASKS).map(task).collect();
+    while tasks.next().await.is_some() {}
+}
+
+#[test]
+fn many_transfers_share_system_calls() {
+    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let submissions = builder.submissions();
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        block_on(read_many(&ctx, &fd, TURNS));
+        let (calls, operations) = (submissions.load(Ordering::Relaxed), TASKS * TURNS);
+        assert_eq!(ctx.stats().completed, operations as u64);
+        if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+            assert!(calls * 4 < operations * 3, "{calls} system calls for {operations} reads");
+        }
+    });
+}
+
+#[test]
+fn one_transfer_after_many_does_not_wait_for_others() {
+    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        for _ in 0..20 {
+            block_on(read_many(&ctx, &fd, 10));
+            let read = ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, BLOCK as u64);
+            let (read, buf) = block_on(read.timeout(Duration::from_secs(10)));
+            assert_eq!(read.expect("a read"), BLOCK);
+            assert!(buf[..] == block_of(1));
+        }
+    });
+}
+
+/// Runs something while another thread reads many blocks at a time.
+fn beside_many(ctx: &Context, fd: &SharedFd, what: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                block_on(read_many(ctx, fd, TURNS));
+            }
+        });
+        what();
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_write_that_is_polled_once_and_leaked_is_carried_out() {
+    let (Some(builder), Some((_file, fd)), Some((target, to))) = (builder(Routes::default()), direct(), direct())
+    else {
+        return;
+    };
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        beside_many(&ctx, &fd, || {
+            for number in 0..40 {
+                let mut buf = AlignedBuf::zeroed(BLOCK, BLOCK);
+                buf.fill(0xa0 | number as u8);
+                let expected = [0xa0 | number as u8; BLOCK];
+                let mut write = Box::pin(ctx.write(buf, &to, (number * BLOCK) as u64));
+                let waker = noop_waker();
+                let _ended_or_not = write.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                std::mem::forget(write);
+                let mut found = [0; BLOCK];
+                wait_until("the write", || {
+                    target.as_file().read_exact_at(&mut found, (number * BLOCK) as u64).expect("a read");
+                    found == expected
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn a_write_that_is_polled_once_and_dropped_is_carried_out() {
+    let (Some(builder), Some((_file, fd)), Some((target, to))) = (builder(Routes::default()), direct(), direct())
+    else {
+        return;
+    };
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        beside_many(&ctx, &fd, || {
+            for number in 0..40 {
+                let mut buf = AlignedBuf::zeroed(BLOCK, BLOCK);
+                buf.fill(0xb0 | number as u8);
+                let expected = [0xb0 | number as u8; BLOCK];
+                {
+                    let mut write = pin!(ctx.write(buf, &to, (number * BLOCK) as u64));
+                    let waker = noop_waker();
+                    let _ended_or_not = write.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                }
+                let mut found = [0; BLOCK];
+                wait_until("the write", || {
+                    target.as_file().read_exact_at(&mut found, (number * BLOCK) as u64).expect("a read");
+                    found == expected
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn a_task_that_does_not_come_for_its_group_holds_up_nobody() {
+    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let ctx = builder.build().expect("a context");
+    within(60, move || {
+        // These are woken, and nobody polls them until the end.
+        let read = |number: usize| Box::pin(ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64));
+        let mut idle = Vec::new();
+        beside_many(&ctx, &fd, || {
+            let waker = noop_waker();
+            for number in 0..TASKS {
+                let mut operation = read(number);
+                if operation.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
+                    idle.push((number, operation));
+                }
+                block_on(read_many(&ctx, &fd, 2));
+            }
+        });
+        for (number, operation) in idle {
+            let (read, buf) = block_on(operation);
+            assert_eq!(read.expect("a read"), BLOCK);
+            assert!(buf[..] == block_of(number));
+        }
+    });
+}
