@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 mod buffer;
 mod data;
+mod footprint;
 mod lane;
 mod measure;
 mod options;
@@ -37,7 +38,7 @@ mod task;
 use crate::data::Data;
 use crate::options::{HELP, Options};
 use crate::peers::Shape;
-use crate::plan::{WORKLOADS, Workload};
+use crate::plan::{CONTEXT, WORKLOADS, Workload};
 use crate::report::{Row, Table};
 use crate::task::Job;
 
@@ -71,6 +72,9 @@ fn run() -> Result<(), Box<dyn Error>> {
         list(&options);
         return Ok(());
     }
+    if let Some(id) = &options.footprint {
+        return Ok(footprint::measure_here(id, &options.dir)?);
+    }
     let start = Instant::now();
     lane::quiet_panics();
     fs::create_dir_all(&options.dir)?;
@@ -84,15 +88,19 @@ fn run() -> Result<(), Box<dyn Error>> {
     let machine = machine(&options, &file_system, length);
     println!("{}", heading(&machine));
     let data = Arc::new(Data::make(&options.dir)?);
-    let mut tables = Vec::new();
+    let (mut tables, mut footprints) = (Vec::new(), Vec::new());
     for workload in &options.workloads {
         eprintln!("[{:>4} s] {}", start.elapsed().as_secs(), workload.name);
         let table = measure_workload(workload, &options, &data, length)?;
         println!("{}", report::markdown(&table));
         tables.push(table);
+        if workload.name == CONTEXT {
+            footprints = footprint::measure_all(&options.dir);
+            println!("{}", report::footprints_markdown(&footprints));
+        }
     }
     if let Some(path) = &options.json {
-        fs::write(path, serde_json::to_string_pretty(&report::as_json(&tables, &machine))?)?;
+        fs::write(path, serde_json::to_string_pretty(&report::as_json(&tables, &footprints, &machine))?)?;
     }
     if let Some(path) = &options.svg {
         svg::draw(&tables, path)?;

@@ -4,6 +4,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
+use crate::plan::{Act, Workload};
+
 /// A peer that is set up for a workload and can carry out rounds of it.
 pub trait Runner {
     /// Carries out a few operations untimed and checks every byte.
@@ -117,18 +119,27 @@ pub fn interleave(
     runners.iter().zip(&samples).map(sum_up).collect()
 }
 
-/// Times the making of something; taking it down again is not timed.
-pub struct Maker<F>(
+/// Times the making of something, or that and taking it down again.
+pub struct Maker<F> {
     /// Makes one.
-    pub F,
-);
+    make: F,
+    /// Whether taking it down is timed as well.
+    cycle: bool,
+}
+
+impl<F: FnMut() -> io::Result<T> + 'static, T: 'static> Maker<F> {
+    /// Times what a workload asks for.
+    pub fn of(workload: &Workload, make: F) -> Box<dyn Runner> {
+        Box::new(Self { make, cycle: workload.act == Act::Cycle })
+    }
+}
 
 /// How many are made before they are taken down again.
 const MAKER_BATCH: usize = 8;
 
 impl<F: FnMut() -> io::Result<T>, T> Runner for Maker<F> {
     fn verify(&mut self) -> io::Result<()> {
-        (self.0)().map(drop)
+        (self.make)().map(drop)
     }
 
     fn round(&mut self, length: Duration) -> io::Result<Sample> {
@@ -139,7 +150,10 @@ impl<F: FnMut() -> io::Result<T>, T> Runner for Maker<F> {
             let before = Usage::now()?;
             let start = Instant::now();
             for _ in 0..MAKER_BATCH {
-                made.push((self.0)()?);
+                made.push((self.make)()?);
+                if self.cycle {
+                    made.clear();
+                }
             }
             total.wall += start.elapsed();
             let used = Usage::now()?.since(before);

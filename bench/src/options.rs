@@ -44,6 +44,8 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Where the chart goes.
     pub svg: Option<PathBuf>,
+    /// Measure what holding this costs instead, in this process.
+    pub footprint: Option<String>,
     /// Print what there is instead.
     pub list: bool,
     /// Print the usage instead.
@@ -62,6 +64,7 @@ impl Options {
             round_ms: None,
             dir: "target/bench-data".into(),
             json: None,
+            footprint: None,
             svg: None,
             list: false,
             help: false,
@@ -77,6 +80,7 @@ impl Options {
                 Long("dir") => options.dir = parser.value()?.into(),
                 Long("json") => options.json = Some(parser.value()?.into()),
                 Long("svg") => options.svg = Some(parser.value()?.into()),
+                Long("footprint") => options.footprint = Some(parser.value()?.string()?),
                 Long("list") => options.list = true,
                 Long("help") | Short('h') => options.help = true,
                 other => return Err(other.unexpected().into()),

@@ -13,6 +13,8 @@ pub enum Act {
     Mixed,
     /// Making a context, a ring, or what else the peer does I/O through.
     Create,
+    /// The same, and taking it down again.
+    Cycle,
 }
 
 /// Which property a target bounds.
@@ -108,6 +110,11 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether it makes what I/O is done through, and does none.
+    pub fn makes(&self) -> bool {
+        matches!(self.act, Act::Create | Act::Cycle)
+    }
+
     /// Whether it writes.
     pub fn writes(&self) -> bool {
         matches!(self.act, Act::Write | Act::WriteSync | Act::Mixed)
@@ -120,6 +127,8 @@ pub const THREADS: &str = "threads";
 pub const RAW_RING: &str = "raw-ring";
 /// The bare system call that makes a ring.
 pub const RING_SETUP: &str = "ring-setup";
+/// The workload that what a held context costs is reported with.
+pub const CONTEXT: &str = "context";
 /// The two pools that the thread backend is compared with.
 const POOLS: &[&str] = &["spawn-blocking", "blocking"];
 /// What a larger cached read must never be slower than.
@@ -291,6 +300,20 @@ pub const WORKLOADS: &[Workload] = &[
         depth: 128,
         limit: Some(RING_SETUP),
         targets: &[auto(Against::Row(RING_SETUP), Bound::AtMost(2.0))],
+        ..BASE
+    },
+    Workload {
+        name: CONTEXT,
+        title: "Making and dropping a context of depth 128",
+        act: Act::Cycle,
+        depth: 128,
+        limit: Some(RAW_RING),
+        targets: &[
+            auto(Against::Row(RAW_RING), Bound::AtMost(2.0)),
+            row("caio-make-uring", Against::Row(RAW_RING), Bound::AtMost(2.0)),
+            row("caio-make-aio", Against::Row(RAW_RING), Bound::AtMost(2.0)),
+            row("caio-make-thread", Against::Row(RAW_RING), Bound::AtMost(2.0)),
+        ],
         ..BASE
     },
 ];

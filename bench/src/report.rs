@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::footprint::{Footprint, MEMORY_TARGET_KIB, SWITCHES_TARGET};
 use crate::measure::Summary;
 use crate::peers::{Kind, Shape};
 use crate::plan::{Against, Bound, Property, Target, Who, Workload};
@@ -182,9 +183,56 @@ pub fn markdown(table: &Table) -> String {
 }
 
 /// Every table as JSON, with what is needed to draw or compare them later.
-pub fn as_json(tables: &[Table], machine: &Value) -> Value {
+pub fn as_json(tables: &[Table], footprints: &[Footprint], machine: &Value) -> Value {
     let tables: Vec<_> = tables.iter().map(table_json).collect();
-    json!({ "machine": machine, "workloads": tables })
+    let footprints: Vec<_> = footprints.iter().map(footprint_json).collect();
+    json!({ "machine": machine, "workloads": tables, "held": footprints })
+}
+
+/// What is held, in Markdown, each figure beside its target where it is the library's.
+pub fn footprints_markdown(footprints: &[Footprint]) -> String {
+    let mut out = "### Holding a context of depth 128\n\n\
+        | who | resident KiB | switches of other threads in an idle second | target |\n|---|---:|---:|---|\n"
+        .to_owned();
+    for footprint in footprints {
+        let _ = match &footprint.outcome {
+            Ok(held) => {
+                let verdict = |met: bool| if met { "met" } else { "**short**" };
+                let (memory, idle) = held.meets();
+                let target = match footprint.is_ours() {
+                    true => format!(
+                        "less than {MEMORY_TARGET_KIB} KiB: {}; {SWITCHES_TARGET} switches: {}",
+                        verdict(memory),
+                        verdict(idle)
+                    ),
+                    false => String::new(),
+                };
+                writeln!(out, "| {} | {:.1} | {} | {target} |", footprint.label, held.memory_kib, held.switches)
+            }
+            Err(reason) => writeln!(out, "| {} | SKIP: {} | | |", footprint.label, one_line(reason)),
+        };
+    }
+    out
+}
+
+/// One of them as JSON.
+fn footprint_json(footprint: &Footprint) -> Value {
+    match &footprint.outcome {
+        Ok(held) => {
+            let (memory, idle) = held.meets();
+            let met = footprint.is_ours().then(|| json!({ "resident": memory, "idle": idle }));
+            json!({
+                "id": footprint.id,
+                "label": footprint.label,
+                "resident_kib": held.memory_kib,
+                "resident_kib_target": MEMORY_TARGET_KIB,
+                "idle_switches": held.switches,
+                "idle_switches_target": SWITCHES_TARGET,
+                "met": met,
+            })
+        }
+        Err(reason) => json!({ "id": footprint.id, "label": footprint.label, "skipped": reason }),
+    }
 }
 
 /// One table as JSON.

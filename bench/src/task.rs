@@ -164,7 +164,7 @@ impl Task {
                 let at = self.offset();
                 Some(if (self.random & 0xffff) * 10 < 7 << 16 { Step::Read(at) } else { Step::Write(at) })
             }
-            Act::Create => None,
+            Act::Create | Act::Cycle => None,
         }
     }
 
@@ -179,7 +179,7 @@ impl Task {
         match self.job.workload.act {
             Act::Read => Some(Step::Read(self.offset())),
             Act::Write | Act::WriteSync | Act::Mixed => Some(Step::Write(self.offset())),
-            Act::Create => None,
+            Act::Create | Act::Cycle => None,
         }
     }
 

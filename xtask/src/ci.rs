@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::report::{Report, Row, Verdict};
 use crate::run::{Echo, LIMIT, Result, call, cargo, root, run, rustflags, target_dir};
-use crate::{matrix, published, tidy};
+use crate::{gates, matrix, published, tidy};
 
 /// The minimum Rust version, as the root manifest states it.
 const MSRV: &str = "1.85";
@@ -27,6 +27,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", run: test },
     Step { name: "matrix", run: quick_matrix },
     Step { name: "loom", run: loom },
+    Step { name: "gates", run: gates::step },
     Step { name: "minimal-versions", run: |name| timed(name, published::minimal_versions) },
     Step { name: "msrv", run: msrv },
     Step { name: "package", run: |name| timed(name, published::packages) },

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod ceilings;
 mod ci;
+mod gates;
 mod matrix;
 mod platforms;
 mod published;
@@ -38,6 +40,12 @@ const TASKS: &[Task] = &[
     },
     Task { name: "tidy", arguments: "", summary: "what a script can check of the project's style", run: tidy::tidy },
     Task { name: "bench", arguments: "[ARGS...]", summary: "the comparison with other libraries", run: bench::bench },
+    Task {
+        name: "gates",
+        arguments: "[--record]",
+        summary: "instructions and system calls of an operation, against their ceilings (valgrind, strace)",
+        run: gates::gates,
+    },
     Task {
         name: "sanitize",
         arguments: "",

@@ -108,6 +108,17 @@ impl Report {
         self.rows.iter().map(|row| row.tests).sum()
     }
 
+    /// All rows as one: it fails if one of them does, and is skipped if all of them are.
+    pub(crate) fn sum_up(&self, name: &str, elapsed: Duration) -> Row {
+        let skipped = self.count(Verdict::Skip);
+        let (verdict, note) = match self.rows.first() {
+            Some(first) if skipped == self.rows.len() => (Verdict::Skip, first.note.clone()),
+            _ if self.count(Verdict::Fail) == 0 => (Verdict::Pass, self.closing_line()),
+            _ => (Verdict::Fail, self.closing_line()),
+        };
+        Row { name: name.to_owned(), verdict, tests: self.total_tests(), elapsed, note }
+    }
+
     /// Prints the table and the closing line; an error if a row failed.
     pub(crate) fn conclude(&self) -> Result {
         print!("\n{}\n{}\n", self.table(), self.closing_line());
@@ -288,6 +299,19 @@ mod tests {
             "PASS  a             3 tests     1.0 s\nFAIL  long name                 0.0 s  why\n"
         );
         assert!(report.conclude().is_err());
+    }
+
+    #[test]
+    fn a_sum_is_skipped_only_if_everything_is() {
+        let mut report = Report::default();
+        report.push(Row::tests("a", &done(true, NONE, "SKIP: not here\n")));
+        assert_eq!(report.sum_up("x", Duration::ZERO).verdict, Verdict::Skip);
+        assert_eq!(report.sum_up("x", Duration::ZERO).note, "not here");
+        report.push(Row::tests("b", &done(true, THREE, "")));
+        assert_eq!(report.sum_up("x", Duration::ZERO).verdict, Verdict::Pass);
+        report.push(Row::plain("c", Duration::ZERO, Err("why".to_owned())));
+        let row = report.sum_up("x", Duration::ZERO);
+        assert_eq!((row.verdict, row.note.as_str()), (Verdict::Fail, "1 passed, 1 failed, 1 skipped"));
     }
 
     #[test]

@@ -17,11 +17,11 @@ use crate::lane::Lanes;
 use crate::measure::{Maker, Runner};
 use crate::peers::tokio_blocking::{multi_thread, run_all};
 use crate::peers::{Kind, Peer, Shape, does_io};
-use crate::plan::{Act, Workload};
+use crate::plan::Workload;
 use crate::task::{Job, Step, Task};
 
 /// The rows.
-pub(super) const PEERS: [Peer; 9] = [
+pub(super) const PEERS: [Peer; 12] = [
     row("caio-tokio-mt", "caio on tokio multi-thread", Kind::Automatic, does_io, |job| {
         on_tokio_multi_thread(job, Context::new()?)
     }),
@@ -36,16 +36,16 @@ pub(super) const PEERS: [Peer; 9] = [
     }),
     row("caio-asyncfd", "caio, io_uring driven by tokio's AsyncFd", Kind::Forced, direct, driven_by_tokio),
     row("caio-async-io", "caio, io_uring driven by async-io", Kind::Forced, direct, driven_by_async_io),
-    row(
-        "caio-create",
-        "caio Context",
-        Kind::Automatic,
-        |workload| workload.act == Act::Create,
-        |job| {
-            let depth = job.workload.depth;
-            Ok(Box::new(Maker(move || Context::builder().max_requests(depth).build())))
-        },
-    ),
+    row("caio-create", "caio Context", Kind::Automatic, Workload::makes, |job| making(job, None)),
+    row("caio-make-uring", "caio Context, io_uring", Kind::Forced, Workload::makes, |job| {
+        making(job, Some(BackendKind::Uring))
+    }),
+    row("caio-make-aio", "caio Context, kernel AIO", Kind::Forced, Workload::makes, |job| {
+        making(job, Some(BackendKind::Aio))
+    }),
+    row("caio-make-thread", "caio Context, threads", Kind::Forced, Workload::makes, |job| {
+        making(job, Some(BackendKind::Thread))
+    }),
 ];
 
 /// Alignment that direct I/O asks for.
@@ -77,6 +77,13 @@ fn direct(workload: &Workload) -> bool {
 /// A context with one backend alone.
 fn forced(backend: BackendKind) -> io::Result<Context> {
     Context::builder().backend(backend).build()
+}
+
+/// Nothing but contexts.
+fn making(job: &Arc<Job>, backend: Option<BackendKind>) -> io::Result<Box<dyn Runner>> {
+    let builder = Context::builder().max_requests(job.workload.depth);
+    let builder = backend.map_or(builder.clone(), |backend| builder.backend(backend));
+    Ok(Maker::of(job.workload, move || builder.clone().build()))
 }
 
 /// One runtime with the workload's workers.

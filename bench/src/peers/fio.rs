@@ -41,7 +41,7 @@ struct Fio {
 
 /// What fio can be asked for: threads that each keep an equal share of the depth in flight.
 fn single_or_shared_out(workload: &Workload) -> bool {
-    !matches!(workload.act, Act::Create | Act::WriteSync) && !workload.name.starts_with("scale")
+    !workload.makes() && workload.act != Act::WriteSync && !workload.name.starts_with("scale")
 }
 
 /// Checks that fio is there and knows the engine.
@@ -58,7 +58,7 @@ fn build(job: &Arc<Job>, engine: &str) -> io::Result<Box<dyn Runner>> {
     let pattern = match workload.act {
         Act::Write => "randwrite",
         Act::Mixed => "randrw",
-        Act::Read | Act::WriteSync | Act::Create => "randread",
+        Act::Read | Act::WriteSync | Act::Create | Act::Cycle => "randread",
     };
     let arguments = vec![
         "--name=bench".into(),

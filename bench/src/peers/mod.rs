@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::measure::Runner;
-use crate::plan::{Act, Workload};
+use crate::plan::Workload;
 use crate::task::Job;
 
 #[cfg(feature = "blocking")]
@@ -134,5 +134,5 @@ fn several_threads(workload: &Workload) -> bool {
 
 /// Every workload that does I/O.
 fn does_io(workload: &Workload) -> bool {
-    workload.act != Act::Create
+    !workload.makes()
 }

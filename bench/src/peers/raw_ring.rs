@@ -11,7 +11,7 @@ use crate::buffer::Block;
 use crate::lane::Lanes;
 use crate::measure::{Maker, Runner};
 use crate::peers::{Kind, Peer, Shape, on_one_thread};
-use crate::plan::{Act, RAW_RING, RING_SETUP};
+use crate::plan::{RAW_RING, RING_SETUP, Workload};
 use crate::task::{Job, Step, Task};
 
 /// The rows.
@@ -22,10 +22,10 @@ pub(super) const PEERS: [Peer; 2] = [
         label: "io_uring_setup(2) alone",
         kind: Kind::Limit,
         shape: Shape::PerThread,
-        applies: |workload| workload.act == Act::Create,
+        applies: Workload::makes,
         build: |job| {
             let depth = job.workload.depth as u32;
-            Ok(Box::new(Maker(move || setup(depth))))
+            Ok(Maker::of(job.workload, move || setup(depth)))
         },
     },
 ];
@@ -48,9 +48,9 @@ struct Slot {
 fn build(job: &Arc<Job>) -> io::Result<Box<dyn Runner>> {
     let job = job.clone();
     let lanes = job.threads;
-    if job.workload.act == Act::Create {
+    if job.workload.makes() {
         let depth = job.workload.depth as u32;
-        return Ok(Box::new(Maker(move || IoUring::new(depth))));
+        return Ok(Maker::of(job.workload, move || IoUring::new(depth)));
     }
     Lanes::start(lanes, move |lane| {
         let file = job.open()?;
