@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 
 /// The longest that a future looks again instead of parking.
 const BUDGET: Duration = Duration::from_micros(50);
+/// The longest that a first poll watches for the end of its operation.
+const WATCH: Duration = Duration::from_micros(10);
+/// How many times it looks between two looks at the clock.
+const GLANCES: u32 = 8;
 /// What a success adds to the score, and the score's ceiling divided by it.
 const GAIN: u32 = 4;
 /// The score's ceiling.
@@ -19,6 +23,41 @@ const PROBE: u32 = 64;
 
 /// How many threads have a patience of their own.
 const THREADS: usize = 4;
+
+/// Whether something has paid off lately.
+#[derive(Debug)]
+struct Score {
+    /// Grows with each success, shrinks with each failure.
+    score: AtomicU32,
+    /// How often it was left out since it was last tried.
+    skipped: AtomicU32,
+}
+
+impl Score {
+    /// Optimistic at first.
+    fn new() -> Self {
+        Self { score: AtomicU32::new(CEILING / 2), skipped: AtomicU32::new(0) }
+    }
+
+    /// Whether to try: now and then also where it has not paid off.
+    fn is_worthwhile(&self) -> bool {
+        if self.score.load(Ordering::Relaxed) != 0 {
+            return true;
+        }
+        let skipped = self.skipped.load(Ordering::Relaxed);
+        self.skipped.store(if skipped >= PROBE { 0 } else { skipped + 1 }, Ordering::Relaxed);
+        skipped >= PROBE
+    }
+
+    /// Learns from a try.
+    fn learn(&self, paid_off: bool) {
+        let score = self.score.load(Ordering::Relaxed);
+        let learnt = if paid_off { CEILING.min(score + GAIN) } else { score.saturating_sub(GAIN) };
+        if learnt != score {
+            self.score.store(learnt, Ordering::Relaxed);
+        }
+    }
+}
 
 /// Operations that take about as long as each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +92,14 @@ impl Class {
             Self::Write
         }
     }
+
+    /// What an operation that ends in its first poll counts, out of [`TURN`], by how long that may take.
+    pub(crate) fn weight(self) -> u32 {
+        match self {
+            Self::Read | Self::Write => 2,
+            Self::Direct | Self::Sync | Self::Stream => 32,
+        }
+    }
 }
 
 /// Whether looking again pays off, learnt from the operations before.
@@ -62,10 +109,10 @@ impl Class {
 /// operations end within the budget after one another; where they do not, it parks as the others do.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// How well it has paid off: grows with each look in which an operation ended, shrinks with each in which none did.
-    score: AtomicU32,
-    /// Operations since the last one that tried.
-    skipped: AtomicU32,
+    /// Whether looking again has paid off.
+    looks: Score,
+    /// Whether watching in the first poll has.
+    watches: Score,
     /// Whether a future looks.
     taken: AtomicBool,
     /// How many operations have ended.
@@ -86,12 +133,7 @@ pub(crate) struct Gaze {
 impl Patience {
     /// Optimistic at first.
     pub(crate) fn new() -> Self {
-        Self {
-            score: AtomicU32::new(CEILING / 2),
-            skipped: AtomicU32::new(0),
-            taken: AtomicBool::new(false),
-            ended: AtomicU32::new(0),
-        }
+        Self { looks: Score::new(), watches: Score::new(), taken: AtomicBool::new(false), ended: AtomicU32::new(0) }
     }
 
     /// Lets a future look again, unless another does or it does not pay off. Where `all` may look at once, each looks for itself.
@@ -99,15 +141,34 @@ impl Patience {
         if cfg!(loom) || !has_many_cores() || !all && self.taken.load(Ordering::Relaxed) {
             return None;
         }
-        if self.score.load(Ordering::Relaxed) == 0 {
-            let skipped = self.skipped.load(Ordering::Relaxed);
-            self.skipped.store(if skipped >= PROBE { 0 } else { skipped + 1 }, Ordering::Relaxed);
-            if skipped < PROBE {
-                return None;
-            }
+        if !self.looks.is_worthwhile() {
+            return None;
         }
         let may = all || !self.taken.swap(true, Ordering::Relaxed);
         may.then(|| self.gaze(Instant::now(), !all))
+    }
+
+    /// Watches for the end of an operation that was the only one in flight when its first poll started it, unless that does not pay
+    /// off; for no longer than a copy of 64 KiB takes. `ended` changes when an operation ends.
+    pub(crate) fn watch(&self, ended: impl Fn() -> u32, before: u32) {
+        let until = Instant::now() + WATCH;
+        let paid_off = loop {
+            if (0..GLANCES).any(|_| {
+                std::hint::spin_loop();
+                ended() != before
+            }) {
+                break true;
+            }
+            if Instant::now() >= until {
+                break false;
+            }
+        };
+        self.watches.learn(paid_off);
+    }
+
+    /// Whether to watch.
+    pub(crate) fn may_watch(&self) -> bool {
+        !cfg!(loom) && has_many_cores() && self.watches.is_worthwhile()
     }
 
     /// Whether the future may go on looking.
@@ -118,14 +179,14 @@ impl Patience {
         }
         let fresh = self.gaze(now, gaze.alone);
         (gaze.alone && fresh.ended != gaze.ended).then(|| {
-            self.learn(true);
+            self.looks.learn(true);
             fresh
         })
     }
 
     /// The future looks no more: its operation has ended, or (`wasted`) none has for too long.
     pub(crate) fn end(&self, gaze: Gaze, wasted: bool) {
-        self.learn(!wasted);
+        self.looks.learn(!wasted);
         if gaze.alone {
             self.taken.store(false, Ordering::Relaxed);
         }
@@ -139,15 +200,6 @@ impl Patience {
     /// A right to look that begins now.
     fn gaze(&self, now: Instant, alone: bool) -> Gaze {
         Gaze { until: now + BUDGET, ended: self.ended.load(Ordering::Relaxed), alone }
-    }
-
-    /// Learns whether a look paid off.
-    fn learn(&self, paid_off: bool) {
-        let score = self.score.load(Ordering::Relaxed);
-        let learnt = if paid_off { CEILING.min(score + GAIN) } else { score.saturating_sub(GAIN) };
-        if learnt != score {
-            self.score.store(learnt, Ordering::Relaxed);
-        }
     }
 }
 
@@ -195,11 +247,11 @@ impl Patiences {
     }
 }
 
-/// How many operations in a row may end in their first poll before a task lets others run.
-const TURN: u32 = 64;
+/// How much work a task may do in polls that end their operations at once, before it lets others run: each counts its weight.
+const TURN: u32 = 128;
 
 thread_local! {
-    /// How many operations in a row have ended in their first poll on this thread.
+    /// How much has been done in a row, on this thread.
     static STREAK: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -210,9 +262,9 @@ pub(crate) fn is_turn_over() -> bool {
     STREAK.try_with(over).unwrap_or(false)
 }
 
-/// An operation ended in its first poll, or did not.
-pub(crate) fn count_turn(ended: bool) {
-    let count = |streak: &Cell<u32>| streak.set(if ended { streak.get() + 1 } else { 0 });
+/// An operation ended in its first poll, which counts so much, or did not.
+pub(crate) fn count_turn(weight: Option<u32>) {
+    let count = |streak: &Cell<u32>| streak.set(weight.map_or(0, |weight| streak.get() + weight));
     // A thread whose locals are gone has no executor to be fair to.
     let _gone = STREAK.try_with(count);
 }

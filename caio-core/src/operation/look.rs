@@ -17,6 +17,7 @@ const SEVERAL: u32 = 4;
 impl<P: Payload> Operation<P> {
     /// Looks for the end of the operation; starts it first.
     pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
+        let first = matches!(self.phase, Phase::Lazy);
         loop {
             match std::mem::replace(&mut self.phase, Phase::Taken) {
                 Phase::Ended(end) => return Poll::Ready(end),
@@ -44,7 +45,11 @@ impl<P: Payload> Operation<P> {
                         }
                         _ => {}
                     }
-                    return self.look(key, cx);
+                    let poll = self.look(key, cx);
+                    if first {
+                        count_turn(poll.is_ready().then_some(self.seat.class.weight()));
+                    }
+                    return poll;
                 }
             }
         }
@@ -53,13 +58,16 @@ impl<P: Payload> Operation<P> {
     /// Starts the operation. `None` if its end is to be looked for at once.
     fn poll_start(&mut self, cx: &mut TaskContext<'_>) -> Option<Poll<End>> {
         let begun = if is_turn_over() { Begun::Halfway } else { self.begin(Some(cx.waker())) };
-        count_turn(matches!(begun, Begun::Ended(_)));
         match begun {
-            Begun::Ended(end) => return Some(Poll::Ready(end)),
+            Begun::Ended(end) => {
+                count_turn(Some(1));
+                return Some(Poll::Ready(end));
+            }
             Begun::Started if self.seat.class != Class::Direct || self.is_alone() => return None,
             Begun::Started => {}
             Begun::Halfway => self.phase = Phase::Lazy,
         }
+        count_turn(None);
         cx.waker().wake_by_ref();
         Some(Poll::Pending)
     }

@@ -83,7 +83,10 @@ impl<P: Payload> Operation<P> {
         let Some(result) = attempted else {
             self.seat = Seat::of(&op, &fd);
             shared.stats.transferred(op.is_read(), self.done);
-            let key = shared.start(self.ctx.carrier(), op.part(self.done, usize::MAX), fd, self.priority, waker)?;
+            let watched = waker.is_some_and(|_| self.may_watch()).then(|| shared.table.ended());
+            let waker_to_keep = waker.filter(|_| watched.is_none());
+            let op = op.part(self.done, usize::MAX);
+            let key = shared.start(self.ctx.carrier(), op, fd, self.priority, waker_to_keep)?;
             if self.seat.class == Class::Direct {
                 self.before = shared.transfers.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             }
@@ -92,6 +95,10 @@ impl<P: Payload> Operation<P> {
                 self.phase = Phase::Queued(key);
             } else {
                 self.follow(key);
+            }
+            if let Some(ended) = watched {
+                let shared = self.ctx.shared();
+                shared.patience(self.seat).watch(|| shared.table.ended(), ended);
             }
             return Ok(Begun::Started);
         };
@@ -104,6 +111,14 @@ impl<P: Payload> Operation<P> {
         shared.stats.inline(op.is_read(), self.done);
         result.map_err(|error| error::explain(error, !op.is_sync(), &fd))?;
         Ok(Begun::Ended(End { result: Ok(self.done), cancelled: false }))
+    }
+
+    /// Whether the first poll may watch for the end of the operation: of a transfer through the page cache that is alone.
+    fn may_watch(&self) -> bool {
+        let shared = self.ctx.shared();
+        matches!(self.seat.class, Class::Read | Class::Write)
+            && shared.patience(self.seat).may_watch()
+            && shared.table.running() == 0
     }
 
     /// Starts what was staged.

@@ -12,7 +12,7 @@ use crate::op::{IoPriority, Op};
 use crate::payload::Orphan;
 use crate::request::Request;
 use crate::stats::Counters;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{SharedFd, error};
 use event_listener::{Event, EventListener};
@@ -35,6 +35,8 @@ pub(crate) struct Table {
     drained: Event,
     /// How many cancels of operations that run were asked for.
     cancels: AtomicU64,
+    /// How many operations that ran have ended; written under the lock.
+    ended: AtomicU32,
 }
 
 /// What the lock guards.
@@ -68,7 +70,7 @@ impl Table {
             limit,
             closed: false,
         };
-        Self { state: Mutex::new(state), drained: Event::new(), cancels: AtomicU64::new(0) }
+        Self { state: Mutex::new(state), drained: Event::new(), cancels: AtomicU64::new(0), ended: AtomicU32::new(0) }
     }
 
     /// Sets the bound, before the first operation.
@@ -262,6 +264,7 @@ impl Table {
             slot.stage = Stage::Done(completion);
         }
         state.running -= 1;
+        self.ended.store(self.ended.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
         effects.next = state.next_waiting();
         let drained = state.is_idle();
         drop(state);
@@ -269,6 +272,11 @@ impl Table {
             self.drained.notify(usize::MAX);
         }
         effects
+    }
+
+    /// How many operations that ran have ended. It changes when one does.
+    pub(crate) fn ended(&self) -> u32 {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// See [`Completer::is_cancel_asked`](crate::Completer::is_cancel_asked).
