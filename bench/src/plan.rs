@@ -103,6 +103,8 @@ pub struct Workload {
     pub plain_threads: usize,
     /// Whether the file is opened with `O_DIRECT`.
     pub direct: bool,
+    /// Whether the tasks together take block after block, as one that appends to a log does; else blocks at random.
+    pub in_turn: bool,
     /// The row that stands for what the machine can do, if one does.
     pub limit: Option<&'static str>,
     /// What the library has to reach.
@@ -160,8 +162,19 @@ const BASE: Workload = Workload {
     workers: 2,
     plain_threads: 1,
     direct: false,
+    in_turn: false,
     limit: Some(THREADS),
     targets: &[NOT_SLOWER],
+};
+
+/// What the workloads have in common that sync each write.
+const SYNCED: Workload = Workload {
+    act: Act::WriteSync,
+    depth: 32,
+    plain_threads: 32,
+    limit: None,
+    targets: &[auto(Against::BestPeer, Bound::Faster(4.0)), NOT_SLOWER],
+    ..BASE
 };
 
 /// What the scaling workloads have in common.
@@ -272,13 +285,14 @@ pub const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "write-sync",
-        title: "4 KiB write and fdatasync, 32 tasks on one file",
-        act: Act::WriteSync,
-        depth: 32,
-        plain_threads: 32,
-        limit: None,
-        targets: &[auto(Against::BestPeer, Bound::Faster(4.0)), NOT_SLOWER],
-        ..BASE
+        title: "4 KiB write and fdatasync, 32 tasks on one file, blocks at random",
+        ..SYNCED
+    },
+    Workload {
+        name: "log-sync",
+        title: "4 KiB write and fdatasync, 32 tasks on one file, block after block",
+        in_turn: true,
+        ..SYNCED
     },
     Workload {
         name: "mixed",

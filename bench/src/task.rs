@@ -84,6 +84,8 @@ pub struct Task {
     random: u64,
     /// Blocks in the file.
     blocks: u64,
+    /// Which block is next, where they are taken in turn.
+    turn: u64,
     /// What was handed out last.
     last: Option<Step>,
     /// Operations finished.
@@ -100,7 +102,8 @@ impl Task {
     fn new(job: Arc<Job>, round: Round, task: usize) -> Self {
         let random = data::mix(round.seed ^ ((task as u64) << 48)) | 1;
         let blocks = Data::size(job.workload.writes()) / job.workload.block as u64;
-        Self { job, round, random, blocks, last: None, ops: 0, left: VERIFY_OPS }
+        let turn = data::mix(round.seed) % blocks + task as u64;
+        Self { job, round, random, blocks, turn, last: None, ops: 0, left: VERIFY_OPS }
     }
 
     /// A buffer of one operation's size.
@@ -197,8 +200,13 @@ impl Task {
         if right { Ok(()) } else { Err(io::Error::other(format!("wrong contents at {step:?}"))) }
     }
 
-    /// A block's offset, evenly distributed.
+    /// A block's offset: evenly distributed, or the next but for those of the other tasks.
     fn offset(&mut self) -> u64 {
+        if self.job.workload.in_turn {
+            let block = self.turn % self.blocks;
+            self.turn += self.job.workload.depth as u64;
+            return block * self.job.workload.block as u64;
+        }
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
