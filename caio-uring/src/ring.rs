@@ -163,14 +163,14 @@ impl Ring {
             let mut flags = EnterFlags::empty();
             if self.uring.params().is_setup_sqpoll() {
                 if !self.needs_wakeup() {
-                    return Flushed::Clean;
+                    return submission.left_to_thread();
                 }
                 flags |= EnterFlags::SQ_WAKEUP;
             }
             self.submissions.fetch_add(1, Ordering::Relaxed);
             match self.enter(left, flags) {
                 Ok(0) => return Flushed::Stuck,
-                Ok(_) if self.uring.params().is_setup_sqpoll() => return Flushed::Clean,
+                Ok(_) if self.uring.params().is_setup_sqpoll() => return submission.left_to_thread(),
                 Ok(_) => self.flush_overflow(),
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM)) => {
                     return Flushed::Stuck;
@@ -353,6 +353,12 @@ impl Ring {
 }
 
 impl Submission {
+    /// What came of a flush where a thread of the kernel's takes what is queued. It completes requests before it makes their room in the
+    /// queue known: so the queue may be full for somebody who has just reaped the last completions, and nobody would flush again.
+    fn left_to_thread(&self) -> Flushed {
+        if self.queued == self.entries.len() { Flushed::Clean } else { Flushed::Stuck }
+    }
+
     /// Forgets the entries that the kernel has taken: all in its queue but `left`.
     fn forget_taken(&mut self, left: usize) {
         let taken = self.queued.saturating_sub(left);

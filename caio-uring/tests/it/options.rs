@@ -93,12 +93,12 @@ fn a_submission_thread_takes_everything() {
     };
     within(30, move || {
         let fd = file(&[1; 4096]);
-        for round in 0..20 {
+        for round in 0..200 {
             let reads = (0..50).map(|at| ctx.read(8, &fd, at));
             block_on(futures::future::join_all(reads))
                 .into_iter()
                 .for_each(|read| assert_eq!(read.expect("a read"), [1; 8]));
-            if round % 5 == 0 {
+            if round % 50 == 0 {
                 std::thread::sleep(Duration::from_millis(5)); // its thread falls asleep, and is woken
             }
         }
