@@ -156,21 +156,27 @@ impl Ring {
     /// The same under the lock.
     fn flush_locked(&self, submission: &mut Submission) -> Flushed {
         loop {
-            let left = self.queue(submission);
+            let (left, full) = self.queue(submission);
+            if full && left < self.uring.params().sq_entries() as usize {
+                continue; // the kernel's thread has made room meanwhile
+            }
             if left == 0 || submission.barred {
                 return Flushed::Clean;
             }
+            // The kernel's thread completes requests before it makes their room in the queue known: so the queue may be full for
+            // somebody who has just reaped the last completions, and nobody would flush again.
+            let left_to_thread = if full { Flushed::Stuck } else { Flushed::Clean };
             let mut flags = EnterFlags::empty();
             if self.uring.params().is_setup_sqpoll() {
                 if !self.needs_wakeup() {
-                    return submission.left_to_thread();
+                    return left_to_thread;
                 }
                 flags |= EnterFlags::SQ_WAKEUP;
             }
             self.submissions.fetch_add(1, Ordering::Relaxed);
             match self.enter(left, flags) {
                 Ok(0) => return Flushed::Stuck,
-                Ok(_) if self.uring.params().is_setup_sqpoll() => return submission.left_to_thread(),
+                Ok(_) if self.uring.params().is_setup_sqpoll() => return left_to_thread,
                 Ok(_) => self.flush_overflow(),
                 Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY | libc::ENOMEM)) => {
                     return Flushed::Stuck;
@@ -181,11 +187,12 @@ impl Ring {
     }
 
     /// Moves staged entries into the kernel's queue, as many as there is room for, and forgets those that the kernel has taken.
-    /// Says how many are in the queue now.
-    fn queue(&self, submission: &mut Submission) -> usize {
+    /// Says how many are in the queue now, and whether there was no room for more.
+    fn queue(&self, submission: &mut Submission) -> (usize, bool) {
         // SAFETY: the caller holds the submission lock, and every use of this queue does.
         let mut queue = unsafe { self.uring.submission_shared() };
         submission.forget_taken(queue.len());
+        let mut full = false;
         while let Some(entry) = submission.entries.get(submission.queued) {
             let untold = entry.get_user_data() == UNTOLD;
             if untold && self.untold.load(Ordering::Relaxed) >= self.most_untold {
@@ -193,6 +200,7 @@ impl Ring {
             }
             // SAFETY: whoever staged the entry promised that what it points to stays until its completion.
             if unsafe { queue.push(entry) }.is_err() {
+                full = true;
                 break;
             }
             submission.queued += 1;
@@ -204,7 +212,7 @@ impl Ring {
         let left = queue.len();
         drop(queue);
         submission.forget_taken(left);
-        left
+        (left, full)
     }
 
     /// Never enters the kernel again: what it has not taken is given back, but for what a kernel thread may yet take.
@@ -353,12 +361,6 @@ impl Ring {
 }
 
 impl Submission {
-    /// What came of a flush where a thread of the kernel's takes what is queued. It completes requests before it makes their room in the
-    /// queue known: so the queue may be full for somebody who has just reaped the last completions, and nobody would flush again.
-    fn left_to_thread(&self) -> Flushed {
-        if self.queued == self.entries.len() { Flushed::Clean } else { Flushed::Stuck }
-    }
-
     /// Forgets the entries that the kernel has taken: all in its queue but `left`.
     fn forget_taken(&mut self, left: usize) {
         let taken = self.queued.saturating_sub(left);
