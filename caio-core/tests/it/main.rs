@@ -5,6 +5,8 @@ mod buffers;
 #[cfg(unix)]
 mod driver;
 mod endings;
+#[cfg(target_os = "linux")]
+mod groups;
 mod mock;
 mod model;
 mod select;

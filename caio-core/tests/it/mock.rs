@@ -31,6 +31,14 @@ pub(crate) struct Seen {
     pub(crate) ends_at_once: bool,
     /// Whether attempts fail at once.
     pub(crate) fails_inline: bool,
+    /// Whether it delivers in groups.
+    pub(crate) gathers: bool,
+    /// How often it was asked to deliver in groups.
+    pub(crate) gather_calls: usize,
+    /// How often a group was flushed.
+    pub(crate) group_flushes: usize,
+    /// How often completions were looked for.
+    pub(crate) harvests: usize,
 }
 
 /// The backend.
@@ -132,8 +140,24 @@ impl Backend for Mock {
         self.seen().flushes += 1;
     }
 
+    fn harvest(&self) {
+        self.seen().harvests += 1;
+    }
+
     fn arm(&self) {
         self.seen().arms += 1;
+    }
+
+    fn gather(&self) {
+        self.seen().gather_calls += 1;
+    }
+
+    fn is_gathering(&self) -> bool {
+        self.seen().gathers
+    }
+
+    fn flush_group(&self) {
+        self.seen().group_flushes += 1;
     }
 
     fn cancel(&self, key: Key) {
