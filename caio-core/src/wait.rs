@@ -149,7 +149,7 @@ impl Patience {
     }
 
     /// Watches for the end of an operation that was the only one in flight when its first poll started it, unless that does not pay
-    /// off; for no longer than a copy of 64 KiB takes. `ended` changes when an operation ends.
+    /// off; for about as long as a copy of 64 KiB takes. `ended` changes when an operation ends.
     pub(crate) fn watch(&self, ended: impl Fn() -> u32, before: u32) {
         let until = Instant::now() + WATCH;
         let paid_off = loop {

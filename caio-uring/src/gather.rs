@@ -94,10 +94,16 @@ impl Engine {
                 return false;
             }
             let ready = ring.ready();
-            if ready == 0 {
+            // What waits for room is submitted by whoever delivers, and no future of it is polled again to flush.
+            let waiting = self.completer.waiting() != 0;
+            if ready != 0 {
+                self.take(1);
+            }
+            if ready == 0 || waiting {
                 self.flush(); // for futures that are not polled again
-            } else {
-                self.take_group(ring, ready, group);
+            }
+            if ready > 1 {
+                self.await_task(ring, ready, group);
             }
             let entered = ring.transfers_entered();
             if ready.max(entered) == 0 {
@@ -110,14 +116,11 @@ impl Engine {
         true
     }
 
-    /// Delivers one completion of those that are ready; its task comes for the others. If it does not, delivers them.
-    fn take_group(&self, ring: &Ring, ready: usize, group: usize) {
-        self.take(1);
-        if ready > 1 {
-            ring.wait(ready + most_of(group), GRACE);
-            if ring.ready() >= ready - 1 {
-                self.harvest_all();
-            }
+    /// One completion of those that were ready is delivered, and its task comes for the others. If it does not, delivers them.
+    fn await_task(&self, ring: &Ring, ready: usize, group: usize) {
+        ring.wait(ready + most_of(group), GRACE);
+        if ring.ready() >= ready - 1 {
+            self.harvest_all();
         }
     }
 }

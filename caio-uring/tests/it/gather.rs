@@ -4,6 +4,7 @@ use crate::support::{builder, wait_until, within};
 use caio_core::{AlignedBuf, Context, SharedFd};
 use caio_uring::Routes;
 use futures::executor::block_on;
+use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::task::noop_waker;
 use std::fs::File;
@@ -92,6 +93,23 @@ fn one_transfer_after_many_does_not_wait_for_others() {
             assert_eq!(read.expect("a read"), BLOCK);
             assert!(buf[..] == block_of(1));
         }
+    });
+}
+
+#[test]
+fn what_waits_for_room_is_carried_out() {
+    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let ctx = builder.max_requests(8).build().expect("a context");
+    within(60, move || {
+        for _ in 0..10 {
+            let read = |number: usize| ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64);
+            let reads: Vec<_> = (0..BLOCKS).map(read).collect();
+            for (number, (read, buf)) in block_on(join_all(reads)).into_iter().enumerate() {
+                assert_eq!(read.expect("a read"), BLOCK);
+                assert!(buf[..] == block_of(number), "block {number}");
+            }
+        }
+        assert!(ctx.stats().waited != 0);
     });
 }
 
