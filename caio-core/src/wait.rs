@@ -8,8 +8,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
-/// The longest that a future looks again instead of parking.
+/// The longest that a future looks again on behalf of others instead of parking.
 const BUDGET: Duration = Duration::from_micros(50);
+/// The longest that one looks for itself: a fast disk takes that long.
+const DISK_BUDGET: Duration = Duration::from_micros(100);
 /// The longest that a first poll watches for the end of its operation.
 const WATCH: Duration = Duration::from_micros(10);
 /// How many times it looks between two looks at the clock.
@@ -199,7 +201,8 @@ impl Patience {
 
     /// A right to look that begins now.
     fn gaze(&self, now: Instant, alone: bool) -> Gaze {
-        Gaze { until: now + BUDGET, ended: self.ended.load(Ordering::Relaxed), alone }
+        let budget = if alone { BUDGET } else { DISK_BUDGET };
+        Gaze { until: now + budget, ended: self.ended.load(Ordering::Relaxed), alone }
     }
 }
 
