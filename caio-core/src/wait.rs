@@ -115,6 +115,8 @@ pub(crate) struct Patience {
     looks: Score,
     /// Whether watching in the first poll has.
     watches: Score,
+    /// Whether reading in two parts has.
+    splits: Score,
     /// Whether a future looks.
     taken: AtomicBool,
     /// How many operations have ended.
@@ -135,7 +137,13 @@ pub(crate) struct Gaze {
 impl Patience {
     /// Optimistic at first.
     pub(crate) fn new() -> Self {
-        Self { looks: Score::new(), watches: Score::new(), taken: AtomicBool::new(false), ended: AtomicU32::new(0) }
+        Self {
+            looks: Score::new(),
+            watches: Score::new(),
+            splits: Score::new(),
+            taken: AtomicBool::new(false),
+            ended: AtomicU32::new(0),
+        }
     }
 
     /// Lets a future look again, unless another does or it does not pay off. Where `all` may look at once, each looks for itself.
@@ -171,6 +179,16 @@ impl Patience {
     /// Whether to watch.
     pub(crate) fn may_watch(&self) -> bool {
         !cfg!(loom) && has_many_cores() && self.watches.is_worthwhile()
+    }
+
+    /// Whether to read in two parts.
+    pub(crate) fn may_split(&self) -> bool {
+        !cfg!(loom) && has_many_cores() && self.splits.is_worthwhile()
+    }
+
+    /// A read in two parts has ended.
+    pub(crate) fn learn_split(&self, paid_off: bool) {
+        self.splits.learn(paid_off);
     }
 
     /// Whether the future may go on looking.

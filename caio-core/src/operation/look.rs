@@ -37,6 +37,11 @@ impl<P: Payload> Operation<P> {
                         self.phase = Phase::Taken;
                         return Poll::Ready(End { result: Err(error::inherited()), cancelled: false });
                     }
+                    if self.read_front() {
+                        count_turn(None);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
                     match self.phase {
                         Phase::Staged(_) => self.release(key),
                         Phase::Queued(_) => {
@@ -64,7 +69,7 @@ impl<P: Payload> Operation<P> {
                 return Some(Poll::Ready(end));
             }
             Begun::Started if self.seat.class != Class::Direct || self.is_alone() => return None,
-            Begun::Started => {}
+            Begun::Started | Begun::Split => {}
             Begun::Halfway => self.phase = Phase::Lazy,
         }
         count_turn(None);
@@ -81,6 +86,12 @@ impl<P: Payload> Operation<P> {
             Look::Done { completion, expired, fd, transfers } => {
                 if self.seat.class == Class::Direct {
                     self.meet_others();
+                }
+                if self.join() && matches!(completion, Completion::Done(_)) {
+                    self.fd = Some(fd);
+                    self.phase = Phase::Lazy;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 let patience = self.ctx.shared().patience(self.seat);
                 patience.count();

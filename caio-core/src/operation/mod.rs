@@ -1,6 +1,7 @@
 //! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is dropped.
 
 mod look;
+mod split;
 mod start;
 
 use crate::SharedFd;
@@ -13,6 +14,7 @@ use crate::op::IoPriority;
 use crate::payload::{Abandoned, Orphan, Payload};
 use crate::table::Detached;
 use crate::wait::{Gaze, Seat};
+use split::Split;
 use start::{Begun, check_priority};
 use std::future::Future;
 use std::io;
@@ -55,6 +57,8 @@ pub struct Operation<P: Payload> {
     deadline: Option<Instant>,
     /// How many bytes were read before it was in flight, piece by piece.
     done: usize,
+    /// How far it has come, if it is in two parts.
+    split: Split,
     /// Where its future looks from.
     seat: Seat,
     /// How many transfers past the page cache had started before it, if it is one.
@@ -111,6 +115,7 @@ impl<P: Payload> Operation<P> {
             timeout: None,
             deadline: None,
             done: 0,
+            split: Split::Not,
             seat: Seat::unknown(),
             before: 0,
             phase: Phase::Lazy,
@@ -130,7 +135,7 @@ impl<P: Payload> Operation<P> {
         match self.phase {
             Phase::Lazy => match self.begin(None) {
                 Begun::Ended(end) => self.phase = Phase::Ended(end),
-                Begun::Started | Begun::Halfway => self.arm_if_waiting(),
+                Begun::Started | Begun::Halfway | Begun::Split => self.arm_if_waiting(),
             },
             Phase::Staged(key) if !self.ctx.shared().is_inherited() => {
                 self.release(key);

@@ -14,7 +14,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 /// How much of a read is tried inline at a time, in bytes; between two pieces other tasks have their turn.
-const PIECE: usize = 64 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 
 /// What came of a start.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) enum Begun {
     Ended(End),
     /// A piece of it was read; the next poll goes on.
     Halfway,
+    /// Its end is in the table, and a piece of its beginning was read; the next poll goes on.
+    Split,
     /// It is in the table.
     Started,
 }
@@ -105,6 +107,9 @@ impl<P: Payload> Operation<P> {
         let bytes = *result.as_ref().unwrap_or(&0);
         self.done += bytes;
         if bytes != 0 && bytes == piece.bytes() && self.done < op.bytes() && piece.bytes() < op.bytes() {
+            if self.split(&op, &fd) {
+                return Ok(Begun::Split);
+            }
             self.fd = Some(fd);
             return Ok(Begun::Halfway);
         }
@@ -128,7 +133,7 @@ impl<P: Payload> Operation<P> {
     }
 
     /// The operation runs or waits its turn: its time begins.
-    fn follow(&mut self, key: Key) {
+    pub(super) fn follow(&mut self, key: Key) {
         self.schedule(key);
         self.flush(key);
     }

@@ -10,6 +10,7 @@ mod groups;
 mod mock;
 mod model;
 mod select;
+mod split;
 mod tracked;
 
 #[cfg(target_os = "linux")]

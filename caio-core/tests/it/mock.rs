@@ -1,8 +1,8 @@
 //! A backend that does nothing by itself: the test decides what completes, when, and in which order.
 
 use caio_core::{
-    Attempt, Attempted, Backend, BackendKind, Completer, Context, Finished, Key, Opened, Request, Settings, SharedFd,
-    View,
+    Attempt, Attempted, Backend, BackendKind, Completer, Context, Finished, Key, Op, Opened, Request, Settings,
+    SharedFd, View,
 };
 use std::future::Future;
 use std::io;
@@ -31,6 +31,8 @@ pub(crate) struct Seen {
     pub(crate) ends_at_once: bool,
     /// Whether attempts fail at once.
     pub(crate) fails_inline: bool,
+    /// How much of any file is in its page cache, from its start on; every byte there is 1.
+    pub(crate) cached: u64,
     /// Whether it delivers in groups.
     pub(crate) gathers: bool,
     /// How often it was asked to deliver in groups.
@@ -123,7 +125,18 @@ impl Backend for Mock {
     }
 
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
-        if self.seen().fails_inline { attempt.failed(io::ErrorKind::StorageFull.into()) } else { attempt.missed() }
+        let seen = self.seen();
+        if seen.fails_inline {
+            return attempt.failed(io::ErrorKind::StorageFull.into());
+        }
+        let Op::Read { region, offset } = *attempt.op() else { return attempt.missed() };
+        if offset.saturating_add(region.len() as u64) > seen.cached {
+            return attempt.missed();
+        }
+        // SAFETY: until the attempt is answered its region is ours.
+        unsafe { region.as_ptr().write_bytes(1, region.len()) };
+        // SAFETY: so many bytes were written.
+        unsafe { attempt.transferred(region.len()) }
     }
 
     fn submit(&self, request: Request) -> Result<(), Finished> {
