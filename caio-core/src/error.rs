@@ -63,6 +63,7 @@ pub(crate) fn explain(error: io::Error, transfers: bool, fd: &SharedFd) -> io::E
 }
 
 /// Refuses an offset that no file has, and a position in a file that has none.
+#[inline]
 pub(crate) fn check_offset(op: &Op, fd: &SharedFd) -> io::Result<()> {
     let Some(offset) = op.offset().filter(|offset| *offset != crate::NO_OFFSET) else {
         return Ok(());

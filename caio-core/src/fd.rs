@@ -55,6 +55,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn share(&self) -> Self {
         Self(self.0.share())
     }
@@ -69,6 +70,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn file(&self) -> &File {
         &self.0.file
     }
@@ -102,6 +104,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn id(&self) -> usize {
         self.0.address()
     }
@@ -115,6 +118,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn hints(&self) -> &Hints {
         &self.0.hints
     }
@@ -129,6 +133,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn is_stream(&self) -> bool {
         self.hints().is_stream(self.file())
     }
@@ -144,6 +149,7 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn is_direct(&self) -> bool {
         self.hints().is_direct(self.file())
     }
@@ -187,6 +193,7 @@ mod unix {
     }
 
     impl AsFd for SharedFd {
+        #[inline]
         fn as_fd(&self) -> BorrowedFd<'_> {
             self.file().as_fd()
         }
@@ -262,6 +269,7 @@ impl Hints {
     }
 
     /// The facts, asked once.
+    #[inline]
     fn facts(&self, file: &File) -> u8 {
         let known = self.facts.load(Ordering::Relaxed);
         if known & ASKED != 0 {
@@ -276,11 +284,13 @@ impl Hints {
     }
 
     /// See [`SharedFd::is_stream`].
+    #[inline]
     fn is_stream(&self, file: &File) -> bool {
         self.facts(file) & STREAM != 0
     }
 
     /// See [`SharedFd::is_direct`].
+    #[inline]
     fn is_direct(&self, file: &File) -> bool {
         self.facts(file) & DIRECT != 0
     }
@@ -296,6 +306,7 @@ impl Hints {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn inline_is_worthwhile(&self) -> bool {
         let misses = self.misses.load(Ordering::Relaxed);
         if misses < MISSES {
@@ -317,6 +328,7 @@ impl Hints {
     /// assert!(hints.inline_is_worthwhile());
     /// # Ok(()) }
     /// ```
+    #[inline]
     pub fn inline_hit(&self) {
         if self.misses.load(Ordering::Relaxed) != 0 {
             self.misses.store(0, Ordering::Relaxed);
@@ -346,6 +358,7 @@ impl Hints {
     /// # Ok(()) }
     /// ```
     #[must_use]
+    #[inline]
     pub fn marks(&self) -> u32 {
         self.marks.load(Ordering::Relaxed)
     }

@@ -103,6 +103,7 @@ impl Op {
     }
 
     /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations are whole.
+    #[inline]
     pub(crate) fn part(&self, done: usize, limit: usize) -> Self {
         match self {
             &Self::Read { region, offset } if offset != NO_OFFSET => {
@@ -121,6 +122,7 @@ impl Op {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn offset(&self) -> Option<u64> {
         match *self {
             Self::Read { offset, .. }
@@ -140,6 +142,7 @@ impl Op {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
         match self {
             Self::Read { region, .. } | Self::Write { region, .. } => region.len(),
@@ -157,6 +160,7 @@ impl Op {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn is_read(&self) -> bool {
         match self {
             Self::Read { .. } | Self::Readv { .. } => true,
@@ -173,6 +177,7 @@ impl Op {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn is_write(&self) -> bool {
         match self {
             Self::Write { .. } | Self::Writev { .. } => true,
@@ -189,6 +194,7 @@ impl Op {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::Fsync | Self::Fdatasync)
     }
@@ -227,6 +233,7 @@ impl Region {
     }
 
     /// What is left after `done` bytes, and of that at most `limit` bytes.
+    #[inline]
     fn part(self, done: usize, limit: usize) -> Self {
         let done = done.min(self.len);
         Self { ptr: self.ptr.wrapping_add(done), len: (self.len - done).min(limit) }
@@ -242,6 +249,7 @@ impl Region {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
         self.ptr
     }
@@ -255,6 +263,7 @@ impl Region {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -321,6 +330,7 @@ impl Regions {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn as_ptr(&self) -> *const Region {
         self.ptr
     }
@@ -362,6 +372,7 @@ impl Regions {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn bytes(&self) -> usize {
         self.as_slice().iter().fold(0usize, |sum, region| sum.saturating_add(region.len()))
     }

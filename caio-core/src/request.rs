@@ -28,6 +28,7 @@ pub struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Offers an operation whose memory nobody else uses meanwhile.
+    #[inline]
     pub(crate) fn new(op: &'a Op, fd: &'a SharedFd) -> Self {
         Self { op, fd }
     }
@@ -41,6 +42,7 @@ impl<'a> Attempt<'a> {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn op(&self) -> &'a Op {
         self.op
     }
@@ -54,6 +56,7 @@ impl<'a> Attempt<'a> {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn fd(&self) -> &'a SharedFd {
         self.fd
     }
@@ -76,6 +79,7 @@ impl<'a> Attempt<'a> {
     ///     unsafe { attempt.transferred(bytes) }
     /// }
     /// ```
+    #[inline]
     pub unsafe fn transferred(self, bytes: usize) -> Attempted {
         Attempted(Some(Ok(bytes)))
     }
@@ -92,6 +96,7 @@ impl<'a> Attempt<'a> {
     ///     attempt.missed()
     /// }
     /// ```
+    #[inline]
     pub fn failed(self, error: io::Error) -> Attempted {
         Attempted(Some(Err(error)))
     }
@@ -108,6 +113,7 @@ impl<'a> Attempt<'a> {
     ///     }
     /// }
     /// ```
+    #[inline]
     pub fn missed(self) -> Attempted {
         Attempted(None)
     }
@@ -156,6 +162,7 @@ pub struct Request {
 
 impl Request {
     /// Makes the token of an operation that runs.
+    #[inline]
     pub(crate) fn new(key: Key, op: Op, fd: SharedFd, priority: Option<IoPriority>) -> Self {
         Self { key, op, fd, priority, viewed: false }
     }
@@ -184,6 +191,7 @@ impl Request {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn op(&self) -> &Op {
         &self.op
     }
@@ -198,6 +206,7 @@ impl Request {
     /// }
     /// ```
     #[must_use]
+    #[inline]
     pub fn fd(&self) -> &SharedFd {
         &self.fd
     }

@@ -65,11 +65,13 @@ impl Shared {
     }
 
     /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have been held at the fork.
+    #[inline]
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.is_left()
     }
 
     /// Refuses to work in a child process, or after a close.
+    #[inline]
     pub(crate) fn check_usable(&self) -> io::Result<()> {
         if self.is_inherited() {
             return Err(error::inherited());
@@ -87,6 +89,7 @@ impl Shared {
     }
 
     /// How long a future waits before it parks.
+    #[inline]
     pub(crate) fn patience(&self, seat: Seat) -> &Patience {
         self.patiences.of(seat)
     }

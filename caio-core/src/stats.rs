@@ -80,6 +80,7 @@ impl Lane {
 
 impl Lane {
     /// Bytes were read or written.
+    #[inline]
     fn transferred(&self, read: bool, bytes: usize) {
         if bytes != 0 {
             add(if read { &self.bytes_read } else { &self.bytes_written }, bytes as u64);
@@ -99,6 +100,7 @@ impl Counters {
     }
 
     /// The set of the calling thread.
+    #[inline]
     fn lane(&self) -> &Lane {
         use std::sync::atomic::AtomicUsize;
         static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -131,6 +133,7 @@ impl Counters {
     }
 
     /// An operation was finished in its caller's thread: started and ended, but that is added only when the sums are made.
+    #[inline]
     pub(crate) fn inline(&self, read: bool, bytes: usize) {
         let lane = self.lane();
         add(&lane.inline, 1);
@@ -138,6 +141,7 @@ impl Counters {
     }
 
     /// Bytes were read or written by an operation that has not ended.
+    #[inline]
     pub(crate) fn transferred(&self, read: bool, bytes: usize) {
         self.lane().transferred(read, bytes);
     }

@@ -278,12 +278,14 @@ thread_local! {
 
 /// Whether the task that polls has had its turn, and should let others run before it starts its next operation: a task whose
 /// operations all end at once would otherwise never give its thread away.
+#[inline]
 pub(crate) fn is_turn_over() -> bool {
     let over = |streak: &Cell<u32>| streak.get() >= TURN && streak.replace(0) != 0;
     STREAK.try_with(over).unwrap_or(false)
 }
 
 /// An operation ended in its first poll, which counts so much, or did not.
+#[inline]
 pub(crate) fn count_turn(weight: Option<u32>) {
     let count = |streak: &Cell<u32>| streak.set(weight.map_or(0, |weight| streak.get() + weight));
     // A thread whose locals are gone has no executor to be fair to.

@@ -27,6 +27,7 @@ impl From<Duration> for KernelTimespec {
 }
 
 /// Makes `call` until no signal interrupts it; a negative return value is an error in `errno`.
+#[inline]
 pub(crate) fn retry(mut call: impl FnMut() -> c_long) -> io::Result<usize> {
     loop {
         if let Some(value) = uninterrupted(call())? {
@@ -55,6 +56,7 @@ pub(crate) fn retry_timeout(
 }
 
 /// What a call returned; `None` if a signal interrupted it.
+#[inline]
 fn uninterrupted(ret: c_long) -> io::Result<Option<usize>> {
     if let Ok(value) = usize::try_from(ret) {
         return Ok(Some(value));

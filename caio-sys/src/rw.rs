@@ -238,6 +238,7 @@ pub fn writev(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64, flags: RwFl
 /// # Ok(())
 /// # }
 /// ```
+#[inline]
 pub unsafe fn read_raw(fd: BorrowedFd<'_>, ptr: *mut u8, len: usize, offset: u64, flags: RwFlags) -> io::Result<usize> {
     if !flags.is_empty() {
         let one = iovec { iov_base: ptr.cast(), iov_len: len };

@@ -14,6 +14,7 @@ impl Process {
     }
 
     /// Whether the caller is a child that inherited this by `fork`.
+    #[inline]
     pub(crate) fn is_left(&self) -> bool {
         self.0.is_child()
     }

@@ -108,6 +108,7 @@ pub(super) fn finish_tried(request: Request, result: io::Result<usize>) -> Finis
 ///
 /// # Safety
 /// The operation's memory is the caller's to use.
+#[inline]
 pub(super) unsafe fn transfer(op: &Op, fd: &SharedFd, flags: RwFlags) -> io::Result<usize> {
     let fd = fd.as_fd();
     match op {
