@@ -26,7 +26,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "cached-inline",
         operations: 4096,
-        instructions: 744.0,
+        instructions: 589.0,
         calls: 1.0,
         most_waits: 0.1,
         what: "io_uring, cached read: preadv2 in the first poll, nobody to wait for",
@@ -34,7 +34,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "cached-thread",
         operations: 4096,
-        instructions: 740.0,
+        instructions: 585.0,
         calls: 1.0,
         most_waits: 0.1,
         what: "threads, cached read: the same",
@@ -42,7 +42,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "cached-ring",
         operations: 4096,
-        instructions: 2677.0,
+        instructions: 2599.0,
         calls: 1.0,
         most_waits: 0.1,
         what: "io_uring, cached read forced through the ring: it has ended when io_uring_enter returns",
@@ -50,7 +50,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "direct-ring-d1",
         operations: 512,
-        instructions: 2957.0,
+        instructions: 2844.0,
         calls: 1.02,
         most_waits: 0.5,
         what: "io_uring, O_DIRECT read: io_uring_enter; it has ended before anybody asks, so that nobody sleeps",
@@ -58,7 +58,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "direct-ring-d32",
         operations: 4096,
-        instructions: 3144.0,
+        instructions: 3110.0,
         calls: 1.5,
         most_waits: 4.5,
         what: "io_uring, O_DIRECT reads, 32 in flight: io_uring_enter; most end while others are submitted",
@@ -66,7 +66,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "direct-aio",
         operations: 512,
-        instructions: 3380.0,
+        instructions: 3532.0,
         calls: 2.6,
         most_waits: 4.5,
         what: "kernel AIO, O_DIRECT read: io_submit and io_getevents; the reaper may ask as well",
@@ -74,7 +74,7 @@ pub(crate) const COSTS: &[Cost] = &[
     Cost {
         route: "write-pool",
         operations: 4096,
-        instructions: 3776.0,
+        instructions: 3651.0,
         calls: 1.0,
         most_waits: 4.5,
         what: "threads, buffered write: pwrite in a worker; the future and the worker sleep and are woken once each",
