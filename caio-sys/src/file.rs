@@ -10,6 +10,8 @@ use crate::retry::retry;
 
 /// `AT_STATX_DONT_SYNC`: tell what is known, without asking a server.
 const AT_STATX_DONT_SYNC: c_int = 0x4000;
+/// `FS_SYNC_FL`: the attribute of a file whose writes are synchronous.
+const FS_SYNC_FL: c_int = 0x8;
 /// `STATX_DIOALIGN`: the alignment of direct transfers.
 const STATX_DIOALIGN: u16 = 0x2000;
 
@@ -381,6 +383,46 @@ pub fn file_system(fd: BorrowedFd<'_>) -> io::Result<FileSystem> {
     #[allow(clippy::unnecessary_cast)]
     let magic = stat.f_type as u32;
     Ok(FileSystem(magic))
+}
+
+/// Whether each write waits until the disk has it, whatever the call's flags: the file is open with `O_DSYNC` or `O_SYNC`, has the
+/// attribute of `chattr +S`, or is on a file system that is mounted with `sync`.
+///
+/// `fcntl(2)`, `ioctl_iflags(2)`, `statvfs(3)`.
+///
+/// # Errors
+///
+/// `EBADF`: the descriptor is not open. `EIO`. `ENOSYS`: the file system does not tell.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// use std::os::unix::fs::OpenOptionsExt;
+/// # let dir = tempfile::tempdir()?;
+/// let log = std::fs::File::options().append(true).create(true).custom_flags(libc::O_DSYNC).open(dir.path().join("log"))?;
+/// assert!(caio_sys::file::writes_are_synchronous(log.as_fd())?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn writes_are_synchronous(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    if status_flags(fd)?.is_sync() {
+        return Ok(true);
+    }
+    let mut mount = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the kernel writes to a local of the type that the call takes.
+    retry(|| unsafe { libc::fstatvfs(fd.as_raw_fd(), mount.as_mut_ptr()) } as c_long)?;
+    // SAFETY: the call succeeded, so the structure is filled.
+    let mount = unsafe { mount.assume_init() };
+    if mount.f_flag & libc::ST_SYNCHRONOUS != 0 {
+        return Ok(true);
+    }
+    if stat(fd)?.file_type != FileType::Regular {
+        return Ok(false);
+    }
+    // An `int` is written, although the number of the call says that it is a `long`; there is room for either.
+    let mut attributes: [c_int; 2] = [0; 2];
+    // SAFETY: the kernel writes to a local that is as large as the call's number says.
+    let told =
+        retry(|| unsafe { libc::ioctl(fd.as_raw_fd(), libc::FS_IOC_GETFLAGS, attributes.as_mut_ptr()) } as c_long);
+    Ok(told.is_ok() && attributes[0] & FS_SYNC_FL != 0)
 }
 
 /// `struct statx`, whose last fields older releases of libc lack on some targets.

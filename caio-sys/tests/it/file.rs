@@ -6,7 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 
 use caio_sys::eventfd::EventFd;
-use caio_sys::file::{FileSystem, FileType, dio_align, file_system, is_seekable, stat, status_flags};
+use caio_sys::file::{
+    FileSystem, FileType, dio_align, file_system, is_seekable, stat, status_flags, writes_are_synchronous,
+};
 
 use crate::support::{disk_file, open_path, pipe};
 
@@ -81,6 +83,20 @@ fn file_systems_are_known_by_their_number() {
     let on = |path: &str| file_system(File::open(path).unwrap().as_fd()).unwrap();
     assert_eq!(on("/proc/self"), FileSystem::PROC);
     assert_ne!(file_system(disk_file().as_fd()).unwrap(), FileSystem::PROC);
+}
+
+#[test]
+fn synchronous_writes_are_told_of() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = dir.path().join("file");
+    let opened = |flags| File::options().write(true).create(true).custom_flags(flags).open(&path).unwrap();
+    let synchronous = |flags| writes_are_synchronous(opened(flags).as_fd()).unwrap();
+    assert_eq!([0, libc::O_DSYNC, libc::O_SYNC].map(synchronous), [false, true, true]);
+    assert!(!writes_are_synchronous(pipe().1.as_fd()).unwrap());
+    match std::process::Command::new("chattr").arg("+S").arg(&path).stderr(std::process::Stdio::null()).status() {
+        Ok(status) if status.success() => assert!(synchronous(0)),
+        _ => println!("skipped: no attribute can be set here"),
+    }
 }
 
 #[test]

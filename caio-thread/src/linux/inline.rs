@@ -1,7 +1,7 @@
 //! Finishing an operation in its caller's thread, where that takes no waiting.
 
 use super::carry::{self, Errno};
-use super::facts::{IN_MEMORY, NO_NOWAIT_READ, NO_NOWAIT_WRITE, learn_no_nowait_read};
+use super::facts::{IN_MEMORY, NO_NOWAIT_READ, NO_NOWAIT_WRITE, learn_no_nowait_read, may_write_nowait};
 use caio_core::{Attempt, Attempted, NO_OFFSET, Op, SharedFd};
 use caio_sys::rw::{self, RwFlags};
 use std::io;
@@ -62,7 +62,7 @@ fn read(attempt: Attempt<'_>, offset: u64) -> Attempted {
 fn write(attempt: Attempt<'_>, offset: u64) -> Attempted {
     let (op, fd) = (attempt.op(), attempt.fd());
     let asked = op.bytes();
-    if asked > LONGEST_COPY || asked == 0 || fd.is_direct() || fd.hints().marks() & NO_NOWAIT_WRITE != 0 {
+    if asked > LONGEST_COPY || asked == 0 || fd.is_direct() || !may_write_nowait(fd) {
         return attempt.missed();
     }
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.

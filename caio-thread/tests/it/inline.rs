@@ -121,6 +121,28 @@ fn a_direct_file_is_left_alone() {
     assert_eq!(inline(&ctx, read), 0);
 }
 
+/// Whatever its flags say, a write of such a file waits for the disk.
+#[test]
+fn a_write_that_lasts_is_left_to_a_worker() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |name: &str, flags| -> SharedFd {
+        let mut options = std::fs::File::options();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .custom_flags(flags)
+            .open(dir.path().join(name))
+            .unwrap()
+            .into()
+    };
+    let ctx = ThreadPool::builder().build().unwrap();
+    let write = |fd: &SharedFd| inline(&ctx, || assert_eq!(block_on(ctx.write(vec![1; 4096], fd, 0)).0.unwrap(), 4096));
+    assert_eq!(write(&open("data", libc::O_DSYNC)), 0);
+    assert_eq!(write(&open("all", libc::O_SYNC)), 0);
+}
+
 #[test]
 fn an_append_lands_once() {
     let dir = tempfile::tempdir().unwrap();

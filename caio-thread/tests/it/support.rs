@@ -104,12 +104,18 @@ impl Stall {
         let (gate, closed) = channel();
         let (stuck, is_stuck) = channel();
         let waker = Waker::from(Arc::new(Sticky { stuck, gate: Mutex::new(closed) }));
-        let write = ctx.write(b"stall", fd, 0);
-        let mut op: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async { drop(write.await) });
+        let mut cx = std::task::Context::from_waker(&waker);
+        let mut op: Pin<Box<dyn Future<Output = ()>>>;
+        // One that has ended before it could leave its waker wakes nobody.
+        while {
+            let write = ctx.write(b"stall", fd, 0).submit();
+            op = Box::pin(async { drop(write.await) });
+            op.as_mut().poll(&mut cx).is_ready()
+        } {}
         // Polled until it parks, as a task is: only then does the pool have to do without workers that are stuck already.
         let mut ended = false;
         until("a worker delivers", || {
-            ended = ended || op.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_ready();
+            ended = ended || op.as_mut().poll(&mut cx).is_ready();
             is_stuck.try_recv().is_ok()
         });
         Self { op: Some(op), gate: Some(gate) }
