@@ -99,7 +99,7 @@ impl Class {
     pub(crate) fn weight(self) -> u32 {
         match self {
             Self::Read | Self::Write => 2,
-            Self::Direct | Self::Sync | Self::Stream => 32,
+            Self::Direct | Self::Sync | Self::Stream => 64,
         }
     }
 }
@@ -268,8 +268,14 @@ impl Patiences {
     }
 }
 
-/// How much work a task may do in polls that end their operations at once, before it lets others run: each counts its weight.
-const TURN: u32 = 128;
+/// How much work a task may do in polls that end their operations at once, before it lets others run, in copies of at most 8 KiB:
+/// that takes some 300 microseconds. A work-stealing executor answers a task that wakes itself by waking another thread.
+const TURN: u32 = 256;
+
+/// What an operation counts that was finished inline, by the bytes that were copied.
+pub(crate) fn copy_weight(bytes: usize) -> u32 {
+    1 + (bytes / 8192) as u32
+}
 
 thread_local! {
     /// How much has been done in a row, on this thread.

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::payload::Payload;
 use crate::sync::atomic::Ordering;
 use crate::table::Look;
-use crate::wait::{Class, count_turn, is_turn_over};
+use crate::wait::{Class, copy_weight, count_turn, is_turn_over};
 use std::task::{Context as TaskContext, Poll};
 
 /// How many transfers past the page cache must be under way at a time for groups of them to pay off.
@@ -65,7 +65,7 @@ impl<P: Payload> Operation<P> {
         let begun = if is_turn_over() { Begun::Halfway } else { self.begin(Some(cx.waker())) };
         match begun {
             Begun::Ended(end) => {
-                count_turn(Some(1));
+                count_turn(Some(copy_weight(*end.result.as_ref().unwrap_or(&0))));
                 return Some(Poll::Ready(end));
             }
             Begun::Started if self.seat.class != Class::Direct || self.is_alone() => return None,

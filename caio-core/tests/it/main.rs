@@ -12,6 +12,7 @@ mod model;
 mod select;
 mod split;
 mod tracked;
+mod turns;
 
 #[cfg(target_os = "linux")]
 mod conformance;
