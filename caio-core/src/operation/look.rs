@@ -87,16 +87,16 @@ impl<P: Payload> Operation<P> {
                 if self.seat.class == Class::Direct {
                     self.meet_others();
                 }
-                if self.join() && matches!(completion, Completion::Done(_)) {
-                    self.fd = Some(fd);
-                    self.phase = Phase::Lazy;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
+                let is_whole = self.join();
                 let patience = self.ctx.shared().patience(self.seat);
                 patience.count();
                 if let Phase::Looking(_, gaze) = std::mem::replace(&mut self.phase, Phase::Taken) {
                     patience.end(gaze, false);
+                }
+                if !is_whole && matches!(completion, Completion::Done(_)) {
+                    self.resume(key, fd);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 let End { result, cancelled } = self.settle(key, completion, expired);
                 Poll::Ready(End { result: result.map_err(|error| error::explain(error, transfers, &fd)), cancelled })

@@ -3,10 +3,12 @@
 use super::start::PIECE;
 use super::{Operation, Phase};
 use crate::SharedFd;
+use crate::key::Key;
 use crate::op::Op;
 use crate::payload::Payload;
 use crate::request::Attempt;
 use crate::wait::Seat;
+use std::time::Instant;
 
 /// What must at least be left of a read for it to be split: handing a part over takes about as long as copying a few pieces.
 const SHORTEST: usize = 8 * PIECE;
@@ -73,17 +75,27 @@ impl<P: Payload> Operation<P> {
         false
     }
 
-    /// The other part has ended. Says whether what is left of the beginning has to be read now.
+    /// The other part has ended. Says whether the beginning was read as far as there; else the operation is to be resumed.
     pub(super) fn join(&mut self) -> bool {
         let in_time = !matches!(self.phase, Phase::Parked(_));
         match std::mem::replace(&mut self.split, Split::Not) {
-            Split::Not => return false,
+            Split::Not => return true,
             Split::Joined => {}
-            Split::Front { .. } | Split::Spoilt => return true,
+            Split::Front { .. } | Split::Spoilt => return false,
         }
         let shared = self.ctx.shared();
         shared.patience(self.seat).learn_split(in_time);
         shared.stats.transferred(true, self.done);
-        false
+        true
+    }
+
+    /// Has the next poll go on where the beginning could not be read, in what is left of the operation's time.
+    pub(super) fn resume(&mut self, key: Key, fd: SharedFd) {
+        if let Some(deadline) = self.deadline.take() {
+            self.ctx.shared().unschedule(deadline, key);
+            self.timeout = Some(deadline.saturating_duration_since(Instant::now()));
+        }
+        self.fd = Some(fd);
+        self.phase = Phase::Lazy;
     }
 }

@@ -109,6 +109,22 @@ fn a_hole_in_the_page_cache_is_filled() {
     assert!(buf[..3 * PIECE].iter().all(|byte| *byte == 1) && buf[3 * PIECE..].iter().all(|byte| *byte == 3));
 }
 
+/// A future that looks again until its second part has ended leaves that right to others.
+#[test]
+fn others_look_again_after_a_hole_was_filled() {
+    let (ctx, mock) = cached(3 * PIECE);
+    let Some((mut read, begin)) = start(&ctx, &mock) else { return };
+    (0..4).for_each(|_| assert_pending(&mut read));
+    mock.finish(0, LEN - begin, 2);
+    (0..2).for_each(|_| assert_pending(&mut read));
+    mock.finish(0, LEN - 3 * PIECE, 3);
+    assert_eq!(end(read).0.unwrap(), LEN);
+    let bell = Arc::new(Bell::default());
+    let mut other = ctx.read_into(Vec::with_capacity(PIECE), &file(), LEN as u64);
+    assert!(poll(&mut other, &bell).is_pending());
+    assert_eq!(bell.rings(), 1, "it looks again");
+}
+
 #[test]
 fn a_cancelled_read_has_read_what_comes_before_the_hole() {
     for (in_cache, expected) in [(LEN, None), (3 * PIECE, Some(3 * PIECE))] {
