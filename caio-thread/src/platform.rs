@@ -21,8 +21,10 @@ pub(crate) fn carrier(settings: &PoolSettings) -> Box<dyn Carrier> {
 /// Finishes an operation in its caller's thread, if that takes no longer than copying 64 KiB; takes no lock and allocates nothing.
 ///
 /// On Linux it reads what the page cache holds, and writes where the file system takes a write without waiting (`preadv2(2)` and
-/// `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14); a read of tmpfs, which has no disk, is a plain call. It leaves alone what is longer, files opened with `O_DIRECT`, and files on which it
-/// was repeatedly of no use, as [`Hints`](caio_core::Hints) tell. Elsewhere it finishes nothing.
+/// `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14; XFS takes such writes, ext4 does not); a read of tmpfs, which has no disk, is a plain
+/// call. It leaves alone what is longer, files opened with `O_DIRECT`, writes that wait for the disk whatever their flags say (`O_DSYNC`,
+/// `chattr +S`, a mount with `sync`), and files on which it was repeatedly of no use, as [`Hints`](caio_core::Hints) tell. Elsewhere it
+/// finishes nothing.
 ///
 /// ```
 /// use caio_core::{Attempt, Attempted};

@@ -152,7 +152,9 @@ impl Engine {
         {
             return Way::Pool(true);
         }
-        Way::Ring(!fd.is_stream() && self.is_slow(fd))
+        // Cached bytes are copied while the request is submitted.
+        let copies_long = !fd.is_direct() && op.bytes() > LONGEST_COPY;
+        Way::Ring(!fd.is_stream() && (copies_long || self.is_slow(fd)))
     }
 
     /// Whether submitting to a file may wait for somebody.

@@ -3,6 +3,7 @@
 use crate::support::{assert_content, builder, file, pipe, within};
 use caio_core::{AlignedBuf, Context, NO_OFFSET, SharedFd};
 use caio_uring::{Builder, Route, Routes};
+use futures::FutureExt;
 use futures::executor::block_on;
 use io_uring::opcode;
 use std::io::Write;
@@ -29,6 +30,25 @@ fn exercise(ctx: &Context) {
     assert_eq!(block_on(ctx.read(10, &fd, 10_003)).expect("a read at the end"), b"");
     let (read, buf) = block_on(ctx.read_into(Vec::with_capacity(64), &fd, 10_000));
     assert_eq!((read.expect("a short read"), buf), (3, vec![7; 3]));
+}
+
+/// A ring copies what is cached while a request is submitted: a long copy would hold up the executor of whoever submits.
+#[test]
+fn a_long_copy_is_made_by_a_thread_of_the_kernels() {
+    const LONG: usize = 64 << 20;
+    let Some(builder) = builder(Routes::all(Route::Ring)) else { return };
+    let ctx = builder.build().expect("a context");
+    let fd = file(&vec![5; LONG]);
+    // The thread that asks may be away for as long as the copy takes, but not every time.
+    let under_way = (0..10).filter(|_| {
+        let mut read = ctx.read_into(Vec::with_capacity(LONG), &fd, 0).submit();
+        let early = (&mut read).now_or_never();
+        let under_way = early.is_none();
+        let (result, buf) = early.unwrap_or_else(|| block_on(read));
+        assert!(result.expect("a read") == LONG && buf[LONG - 1] == 5);
+        under_way
+    });
+    assert_ne!(under_way.count(), 0, "all had ended once they were submitted");
 }
 
 #[test]
