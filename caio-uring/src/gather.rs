@@ -7,7 +7,7 @@
 //! together: a wake-up and a system call serve as many operations as there are tasks.
 
 use crate::backend::Engine;
-use crate::ring::Ring;
+use crate::ring::{Ring, Waited};
 use caio_core::Backend;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::time::Duration;
@@ -20,8 +20,6 @@ const MOST_SMALL: u32 = 32;
 const GROUP: Duration = Duration::from_micros(500);
 /// How long, where a group did not come, the next completion is waited for.
 const NEXT: Duration = Duration::from_millis(2);
-/// How long the task that was woken may take to come for the rest of its group.
-const GRACE: Duration = Duration::from_micros(200);
 
 /// Whether completions are taken in groups.
 #[derive(Debug, Default)]
@@ -88,23 +86,23 @@ impl Engine {
     fn wait_for_groups(&self, ring: &Ring) -> bool {
         let mut group = ring.transfers().max(FEWEST);
         let mut small = 0;
+        let mut come = false;
         while small < MOST_SMALL && !self.closing.load(Ordering::SeqCst) && !self.stuck.load(Ordering::SeqCst) {
             let (count, patience) = if group == 0 { (1, NEXT) } else { (most_of(group), GROUP) };
-            if !ring.wait(count, patience) {
+            if !come && matches!(ring.wait(count, patience), Waited::Refused) {
                 return false;
             }
             let ready = ring.ready();
             // What waits for room is submitted by whoever delivers, and no future of it is polled again to flush.
             let waiting = self.completer.waiting() != 0;
+            let reaped = ring.reaped();
             if ready != 0 {
                 self.take(1);
             }
             if ready == 0 || waiting {
                 self.flush(); // for futures that are not polled again
             }
-            if ready > 1 {
-                self.await_task(ring, ready, group);
-            }
+            come = ready > 1 && self.await_task(ring, ready, reaped, group);
             let entered = ring.transfers_entered();
             if ready.max(entered) == 0 {
                 break;
@@ -116,12 +114,20 @@ impl Engine {
         true
     }
 
-    /// One completion of those that were ready is delivered, and its task comes for the others. If it does not, delivers them.
-    fn await_task(&self, ring: &Ring, ready: usize, group: usize) {
-        ring.wait(ready + most_of(group), GRACE);
-        if ring.ready() >= ready - 1 {
+    /// One completion of those that were ready is delivered, and its task comes for the others. Whether it has, the next group shows,
+    /// which has come when so many have been taken or are there. If it does not come, delivers the others. Says whether it has come.
+    fn await_task(&self, ring: &Ring, ready: usize, before: usize, group: usize) -> bool {
+        let next = before.wrapping_add(ready + most_of(group));
+        // The kernel counts from what is taken when the call begins, which may be all of them: the task may have been faster.
+        let more = next.wrapping_sub(ring.reaped());
+        if more > next.wrapping_sub(before) {
+            return false; // it has taken them all, and more
+        }
+        let come = matches!(ring.wait(more, GROUP), Waited::Complete);
+        if !come && ring.ready() >= ready - 1 {
             self.harvest_all();
         }
+        come
     }
 }
 

@@ -34,6 +34,17 @@ pub(crate) enum Flushed {
     Barred(i32, Vec<u64>),
 }
 
+/// What came of a wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Waited {
+    /// The completions have come.
+    Complete,
+    /// The time was up before, or a signal came.
+    TimeUp,
+    /// The kernel does not wait so.
+    Refused,
+}
+
 /// One io_uring.
 ///
 /// An entry is staged in memory of ours first, and leaves it only once the kernel has taken it: so a full queue needs no handling
@@ -53,6 +64,8 @@ pub(crate) struct Ring {
     untold: AtomicUsize,
     /// How many of these are transfers.
     transfers: AtomicUsize,
+    /// How many completions have been taken so far.
+    reaped: AtomicUsize,
     /// How many of these the kernel may have at a time, so that completions never exceed their queue.
     most_untold: usize,
     /// Whether the flag that disables notifications is there (Linux 5.8).
@@ -88,6 +101,7 @@ impl Ring {
             outstanding: AtomicUsize::new(0),
             untold: AtomicUsize::new(0),
             transfers: AtomicUsize::new(0),
+            reaped: AtomicUsize::new(0),
             most_untold: entries.saturating_sub(max_requests).max(1),
             notifying: AtomicBool::new(true),
             submissions,
@@ -129,6 +143,11 @@ impl Ring {
     /// How many transfers have no completion yet.
     pub(crate) fn transfers(&self) -> usize {
         self.transfers.load(Ordering::Relaxed)
+    }
+
+    /// How many completions have been taken so far. It wraps around.
+    pub(crate) fn reaped(&self) -> usize {
+        self.reaped.load(Ordering::Relaxed)
     }
 
     /// How many of them the kernel has been told of.
@@ -262,6 +281,7 @@ impl Ring {
         drop(queue);
         drop(guard);
         if count != 0 {
+            self.reaped.fetch_add(count, Ordering::Relaxed);
             self.untold.fetch_sub(untold, Ordering::Relaxed);
             self.transfers.fetch_sub(transfers, Ordering::Relaxed);
             self.outstanding.fetch_sub(count, Ordering::AcqRel);
@@ -279,14 +299,18 @@ impl Ring {
         self.can_mute && self.uring.params().is_feature_ext_arg() && !self.uring.params().is_setup_sqpoll()
     }
 
-    /// Waits until `count` completions are there, or the time is up. `false` if the kernel refuses to. [`Ring::can_wait`] must hold.
-    pub(crate) fn wait(&self, count: usize, timeout: Duration) -> bool {
+    /// Waits until `count` more completions have come than were taken when it began, or the time is up. [`Ring::can_wait`] must hold.
+    pub(crate) fn wait(&self, count: usize, timeout: Duration) -> Waited {
         let timeout = Timespec::from(timeout);
         let arguments = SubmitArgs::new().timespec(&timeout);
         let flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
         // SAFETY: the flags say what the argument is, and it and its time outlive the call.
         let waited = unsafe { self.uring.submitter().enter(0, count as u32, flags.bits(), Some(&arguments)) };
-        !matches!(waited, Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)))
+        match waited {
+            Ok(_) => Waited::Complete,
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Waited::TimeUp,
+            Err(_) => Waited::Refused,
+        }
     }
 
     /// How many completions are there.
