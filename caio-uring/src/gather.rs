@@ -7,7 +7,7 @@
 //! together: a wake-up and a system call serve as many operations as there are tasks.
 
 use crate::backend::Engine;
-use crate::ring::{Ring, Waited};
+use crate::ring::Ring;
 use caio_core::Backend;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::time::Duration;
@@ -89,7 +89,7 @@ impl Engine {
         let mut come = false;
         while small < MOST_SMALL && !self.closing.load(Ordering::SeqCst) && !self.stuck.load(Ordering::SeqCst) {
             let (count, patience) = if group == 0 { (1, NEXT) } else { (most_of(group), GROUP) };
-            if !come && matches!(ring.wait(count, patience), Waited::Refused) {
+            if !come && !ring.wait(count, patience) {
                 return false;
             }
             let ready = ring.ready();
@@ -114,20 +114,18 @@ impl Engine {
         true
     }
 
-    /// One completion of those that were ready is delivered, and its task comes for the others. Whether it has, the next group shows,
-    /// which has come when so many have been taken or are there. If it does not come, delivers the others. Says whether it has come.
+    /// One completion of those that were ready is delivered, and its task comes for the others while the next group is waited for. If
+    /// it has not, delivers them. `before` so many had been taken before that one. Says whether the next group has come.
     fn await_task(&self, ring: &Ring, ready: usize, before: usize, group: usize) -> bool {
-        let next = before.wrapping_add(ready + most_of(group));
+        let taken = || ring.reaped().wrapping_sub(before);
+        let both = ready + most_of(group);
         // The kernel counts from what is taken when the call begins, which may be all of them: the task may have been faster.
-        let more = next.wrapping_sub(ring.reaped());
-        if more > next.wrapping_sub(before) {
-            return false; // it has taken them all, and more
-        }
-        let come = matches!(ring.wait(more, GROUP), Waited::Complete);
-        if !come && ring.ready() >= ready - 1 {
+        ring.wait(both.saturating_sub(taken()), GROUP);
+        if taken() < ready {
             self.harvest_all();
+            return false;
         }
-        come
+        taken() + ring.ready() >= both
     }
 }
 

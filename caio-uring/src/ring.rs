@@ -34,17 +34,6 @@ pub(crate) enum Flushed {
     Barred(i32, Vec<u64>),
 }
 
-/// What came of a wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Waited {
-    /// The completions have come.
-    Complete,
-    /// The time was up before, or a signal came.
-    TimeUp,
-    /// The kernel does not wait so.
-    Refused,
-}
-
 /// One io_uring.
 ///
 /// An entry is staged in memory of ours first, and leaves it only once the kernel has taken it: so a full queue needs no handling
@@ -299,18 +288,15 @@ impl Ring {
         self.can_mute && self.uring.params().is_feature_ext_arg() && !self.uring.params().is_setup_sqpoll()
     }
 
-    /// Waits until `count` more completions have come than were taken when it began, or the time is up. [`Ring::can_wait`] must hold.
-    pub(crate) fn wait(&self, count: usize, timeout: Duration) -> Waited {
+    /// Waits until `count` more completions have come than were taken when it began, or the time is up: the kernel does not say which
+    /// if there are any. `false` if it refuses to. [`Ring::can_wait`] must hold.
+    pub(crate) fn wait(&self, count: usize, timeout: Duration) -> bool {
         let timeout = Timespec::from(timeout);
         let arguments = SubmitArgs::new().timespec(&timeout);
         let flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
         // SAFETY: the flags say what the argument is, and it and its time outlive the call.
         let waited = unsafe { self.uring.submitter().enter(0, count as u32, flags.bits(), Some(&arguments)) };
-        match waited {
-            Ok(_) => Waited::Complete,
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)) => Waited::TimeUp,
-            Err(_) => Waited::Refused,
-        }
+        !matches!(waited, Err(error) if !matches!(error.raw_os_error(), Some(libc::ETIME | libc::EINTR)))
     }
 
     /// How many completions are there.
