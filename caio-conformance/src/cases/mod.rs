@@ -18,8 +18,16 @@ mod devices;
 mod direct;
 #[cfg(target_os = "linux")]
 mod fork;
+#[cfg(target_os = "linux")]
+mod full;
+#[cfg(target_os = "linux")]
+mod sinks;
+#[cfg(target_os = "linux")]
+mod sources;
 #[cfg(unix)]
 mod streams;
+#[cfg(target_os = "linux")]
+mod waiting;
 
 #[cfg_attr(target_os = "linux", path = "system_linux.rs")]
 #[cfg_attr(all(unix, not(target_os = "linux")), path = "system_unix.rs")]
@@ -44,9 +52,12 @@ pub(crate) struct Case {
 pub(crate) enum Company {
     /// With other cases, in other threads.
     Others,
-    /// Alone: it forks, and its child would keep the others' descriptors open; or it changes or counts what the
-    /// process has.
+    /// Alone: it forks, and its child would keep the others' descriptors open; or it needs much of the machine.
     Alone,
+    /// In a process of its own, whose main thread runs it: it counts or changes what a process has.
+    Process,
+    /// As before, as a user without rights.
+    Nobody,
 }
 
 /// The cases of a theme: each has the name of its function. After `alone` come those that run alone.
