@@ -3,6 +3,8 @@
 mod bounds;
 mod buffers;
 mod control;
+#[allow(unsafe_code)]
+mod discarded;
 mod errors;
 mod lifetime;
 mod offsets;
@@ -17,6 +19,8 @@ mod devices;
 #[cfg(target_os = "linux")]
 mod direct;
 #[cfg(target_os = "linux")]
+mod driver;
+#[cfg(target_os = "linux")]
 mod fork;
 #[cfg(target_os = "linux")]
 mod full;
@@ -28,6 +32,8 @@ mod sources;
 mod streams;
 #[cfg(target_os = "linux")]
 mod waiting;
+#[cfg(unix)]
+mod wakers;
 
 #[cfg_attr(target_os = "linux", path = "system_linux.rs")]
 #[cfg_attr(all(unix, not(target_os = "linux")), path = "system_unix.rs")]
@@ -60,29 +66,46 @@ pub(crate) enum Company {
     Nobody,
 }
 
-/// The cases of a theme: each has the name of its function. After `alone` come those that run alone.
+/// The cases of a theme: each has the name of its function. After `alone`, `process` and `nobody` come those that may
+/// not run beside others.
 macro_rules! cases {
-    ($theme:literal: $($case:ident),* $(,)? $(; alone: $($alone:ident),+ $(,)?)?) => {
+    ($theme:literal: $($case:ident),* $(,)? $(; $company:ident: $($other:ident),+ $(,)?)*) => {
         /// The cases of this theme.
         pub(super) const CASES: &[$crate::cases::Case] = &[
             $($crate::cases::Case {
                 name: concat!($theme, "::", stringify!($case)),
-                company: $crate::cases::Company::Others,
+                company: $crate::cases::company!(others),
                 run: $case,
             },)*
             $($($crate::cases::Case {
-                name: concat!($theme, "::", stringify!($alone)),
-                company: $crate::cases::Company::Alone,
-                run: $alone,
-            },)+)?
+                name: concat!($theme, "::", stringify!($other)),
+                company: $crate::cases::company!($company),
+                run: $other,
+            },)+)*
         ];
     };
 }
-use cases;
+/// With whom the cases after a word may run.
+macro_rules! company {
+    (others) => {
+        $crate::cases::Company::Others
+    };
+    (alone) => {
+        $crate::cases::Company::Alone
+    };
+    (process) => {
+        $crate::cases::Company::Process
+    };
+    (nobody) => {
+        $crate::cases::Company::Nobody
+    };
+}
+use {cases, company};
 
 /// All cases, theme by theme.
 pub(crate) fn all() -> Vec<Case> {
-    let themes: [&[Case]; 11] = [
+    let themes: [&[Case]; 12] = [
+        discarded::CASES,
         transfer::CASES,
         vectored::CASES,
         offsets::CASES,

@@ -111,16 +111,14 @@ pub(super) fn seqpacket(_: &Fixture) -> Sink {
 /// A terminal whose emulator does not read.
 pub(super) fn terminal(_: &Fixture) -> Sink {
     let (ours, theirs) = terminal_pair();
-    let sink = filled(theirs.into(), ours, 256);
-    set_nonblocking(sink.fd.file(), true);
+    set_nonblocking(&theirs, true);
     // The kernel moves what it has on to the other end now and then, which makes room.
     let mut quiet = 0;
     while quiet < 10 {
         std::thread::sleep(Duration::from_millis(2));
-        quiet = if write(sink.fd.file(), &[0xab]).is_ok() { 0 } else { quiet + 1 };
+        quiet = if write(&theirs, &[0xab; 1000]).is_ok() { 0 } else { quiet + 1 };
     }
-    set_nonblocking(sink.fd.file(), false);
-    sink
+    sink(theirs.into(), ours)
 }
 
 /// A counter that cannot grow.
