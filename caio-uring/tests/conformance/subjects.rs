@@ -11,8 +11,8 @@ pub(crate) fn all() -> Vec<Subject> {
     }
     vec![
         subject("uring", Routes::default()),
-        subject("ring", Routes::all(Route::Ring)),
-        subject("pool", Routes::all(Route::Pool)),
+        subject("uring-ring", Routes::all(Route::Ring)),
+        subject("uring-pool", Routes::all(Route::Pool)),
     ]
 }
 
