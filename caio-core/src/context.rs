@@ -13,10 +13,13 @@ use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::{SharedFd, error};
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// The bound on operations in flight where its user does not choose one.
 ///
@@ -438,6 +441,30 @@ impl Context {
         self.0.backend.shutdown();
     }
 
+    /// As [`close`](Self::close), for a thread that has no executor: waits no longer than `timeout`, and says whether everything has
+    /// ended. It blocks; no task may call it.
+    ///
+    /// ```
+    /// # fn with(ctx: &caio_core::Context) {
+    /// assert!(ctx.close_blocking(std::time::Duration::from_secs(5)));
+    /// # }
+    /// ```
+    #[must_use = "what has not ended goes on"]
+    pub fn close_blocking(&self, timeout: Duration) -> bool {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let deadline = Instant::now().checked_add(timeout);
+        let mut close = pin!(self.close());
+        while close.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            match left {
+                Some(Duration::ZERO) => return false,
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
+            }
+        }
+        true
+    }
+
     /// Whether the context was closed, or its driver dropped: then it takes no new operations.
     ///
     /// ```
@@ -464,6 +491,15 @@ impl Context {
     /// Who carries out.
     pub(crate) fn backend_ref(&self) -> &dyn Backend {
         &*self.0.backend
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -58,7 +58,7 @@ pub use cancel::{Cancel, Outcome};
 pub use completer::{Completer, Completion};
 pub use context::{Context, DEFAULT_MAX_REQUESTS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT};
 pub use driver::Driver;
-pub use error::errno;
+pub use error::{errno, is_closed, is_inherited};
 pub use fd::{Fact, FileKind, SharedFd};
 pub use key::Key;
 pub use op::{IoPriority, MAX_BUFFERS, MAX_INLINE_BYTES, MAX_TRANSFER, NO_OFFSET, Op, OpClass, Region, Regions};

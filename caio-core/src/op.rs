@@ -73,6 +73,20 @@ impl OpClass {
         }
     }
 
+    /// The class of an operation before its file was asked for its kind: where it has an offset it is taken for a regular file,
+    /// because an attempt on another kind says so itself.
+    #[inline]
+    pub(crate) fn guess(op: &Op, fd: &SharedFd) -> Self {
+        if !fd.is_unknown() || op.offset().is_none_or(|offset| offset == NO_OFFSET) {
+            return Self::of(op, fd);
+        }
+        match () {
+            () if crate::platform::is_direct(fd.file()) => Self::Direct,
+            () if op.is_read() => Self::CachedRead,
+            () => Self::BufferedWrite,
+        }
+    }
+
     /// Whether a backend can finish it in its caller's thread.
     #[inline]
     pub(crate) fn may_be_inline(self) -> bool {

@@ -214,7 +214,7 @@ impl SharedFd {
     fn ask_kind(&self) -> u32 {
         let kind = platform::kind(self.file());
         let direct = if !kind.may_wait() && platform::is_direct(self.file()) { DIRECT } else { 0 };
-        let known = kind as u32 + 1 | direct;
+        let known = (kind as u32 + 1) | direct;
         self.facts().bits.fetch_or(known, Ordering::Relaxed) | known
     }
 }

@@ -27,7 +27,8 @@ pub(super) enum Started {
 impl<P: Payload> Operation<P> {
     /// Enters the operation in the table as part of a batch.
     pub(crate) fn stage(&mut self) -> Option<Key> {
-        let entered = self.describe().and_then(|described| {
+        let entered = self.describe().and_then(|mut described| {
+            described.be_sure()?;
             let class = described.class;
             Ok((class, self.ctx.shared().table.stage(described, None)?))
         });
@@ -56,7 +57,7 @@ impl<P: Payload> Operation<P> {
             return Err(error::polled_again());
         };
         let op = payload.op(self.offset)?;
-        let class = OpClass::of(&op, &fd);
+        let class = OpClass::guess(&op, &fd);
         error::check_offset(&op, &fd, class)?;
         Ok(Described { op, fd, class, priority: self.priority, timeout: self.timeout })
     }
@@ -101,6 +102,7 @@ impl<P: Payload> Operation<P> {
 
     /// Enters the operation, or what is left of it, in the table, and starts it.
     fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> io::Result<Started> {
+        described.be_sure()?;
         let shared = self.ctx.shared();
         let class = described.class;
         shared.stats.transferred(described.op.is_read(), self.done);
@@ -164,6 +166,17 @@ impl InFlight {
     /// An operation of the calling thread's.
     pub(super) fn new(key: Key, class: OpClass, wait: Wait) -> Self {
         Self { key, class, thread: WaitPolicies::thread(), wait, number: 0, grouped: false, split: None }
+    }
+}
+
+impl Described {
+    /// Asks for the kind of a file of which nothing was known.
+    fn be_sure(&mut self) -> io::Result<()> {
+        if self.fd.is_unknown() {
+            self.class = OpClass::of(&self.op, &self.fd);
+            error::check_offset(&self.op, &self.fd, self.class)?;
+        }
+        Ok(())
     }
 }
 
