@@ -4,6 +4,7 @@ use crate::Submitted;
 use crate::key::Key;
 use crate::request::{Finished, Request};
 use crate::shared::Shared;
+use crate::stats::Count;
 use std::io;
 use std::sync::Arc;
 
@@ -57,12 +58,12 @@ impl Completer {
 
     /// Counts an operation that the backend handed to another route than its own.
     pub fn count_fallback(&self) {
-        self.0.stats.fallback();
+        self.0.stats.add(Count::Fallback, 1);
     }
 
     /// A shutdown gives up operations that the kernel has not ended in time: their memory is leaked, and that is told.
     pub fn gave_up(&self, operations: usize) {
-        self.0.stats.leaked(operations);
+        self.0.stats.add(Count::Leaked, operations);
         crate::trace::gave_up(operations);
     }
 

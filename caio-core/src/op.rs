@@ -98,21 +98,6 @@ impl OpClass {
 ///
 /// Only this crate makes one, and hands it out by reference for as long as the memory it names belongs to
 /// the operation.
-///
-/// ```
-/// use caio_core::Op;
-/// /// The system call for an operation.
-/// fn call(op: &Op) -> &'static str {
-///     match op {
-///         Op::Read { .. } => "pread",
-///         Op::Write { .. } => "pwrite",
-///         Op::Readv { .. } => "preadv",
-///         Op::Writev { .. } => "pwritev",
-///         Op::Fsync => "fsync",
-///         Op::Fdatasync => "fdatasync",
-///     }
-/// }
-/// ```
 #[derive(Debug)]
 pub enum Op {
     /// Reads into one region: `pread(2)`, or `read(2)` at [`NO_OFFSET`].
@@ -174,13 +159,6 @@ impl Op {
     }
 
     /// Where in the file it transfers; `None` where it transfers nothing.
-    ///
-    /// ```
-    /// /// Whether an operation uses the file's own position, for which it needs the file to itself.
-    /// fn is_positional(op: &caio_core::Op) -> bool {
-    ///     op.offset() == Some(caio_core::NO_OFFSET)
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn offset(&self) -> Option<u64> {
@@ -194,13 +172,6 @@ impl Op {
     }
 
     /// How many bytes it asks for, at most [`MAX_TRANSFER`]; 0 where it transfers nothing.
-    ///
-    /// ```
-    /// /// Whether a request is small enough to be copied in its caller's thread.
-    /// fn is_small(op: &caio_core::Op) -> bool {
-    ///     op.bytes() <= 64 * 1024
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -212,13 +183,6 @@ impl Op {
     }
 
     /// Whether it writes into the memory of its caller.
-    ///
-    /// ```
-    /// /// Whether a short transfer is the end of the file, where nothing more is to come.
-    /// fn is_end(op: &caio_core::Op, transferred: usize) -> bool {
-    ///     op.is_read() && transferred == 0 && op.bytes() != 0
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_read(&self) -> bool {
@@ -229,13 +193,6 @@ impl Op {
     }
 
     /// Whether it changes the file.
-    ///
-    /// ```
-    /// /// Whether a request queues behind other writes to its file.
-    /// fn needs_lane(request: &caio_core::Request) -> bool {
-    ///     request.op().is_write() && !request.fd().is_direct()
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_write(&self) -> bool {
@@ -246,13 +203,6 @@ impl Op {
     }
 
     /// Whether it brings the file to the disk.
-    ///
-    /// ```
-    /// /// Whether a request may wait for the disk although the page cache has everything.
-    /// fn is_slow(request: &caio_core::Request) -> bool {
-    ///     request.op().is_sync() || request.fd().is_direct()
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_sync(&self) -> bool {
@@ -261,17 +211,6 @@ impl Op {
 }
 
 /// Memory of one operation: an address and a length, laid out as `struct iovec` on Unix.
-///
-/// ```
-/// use caio_core::{Op, Region};
-/// /// The one region of an operation that is not vectored.
-/// fn region(op: &Op) -> Option<Region> {
-///     match op {
-///         Op::Read { region, .. } | Op::Write { region, .. } => Some(*region),
-///         Op::Readv { .. } | Op::Writev { .. } | Op::Fsync | Op::Fdatasync => None,
-///     }
-/// }
-/// ```
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Region {
@@ -301,13 +240,6 @@ impl Region {
 
     /// The first byte. Following the pointer is sound until the operation is completed: until then the
     /// operation owns the memory, and nobody else reads or writes it.
-    ///
-    /// ```
-    /// /// Whether a file opened with `O_DIRECT` takes this memory.
-    /// fn is_aligned(region: &caio_core::Region, alignment: usize) -> bool {
-    ///     region.as_ptr() as usize % alignment == 0
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
@@ -315,13 +247,6 @@ impl Region {
     }
 
     /// How many bytes, at most [`MAX_TRANSFER`].
-    ///
-    /// ```
-    /// /// The length as an iocb has it.
-    /// fn nbytes(region: &caio_core::Region) -> u64 {
-    ///     region.len() as u64
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
@@ -329,13 +254,6 @@ impl Region {
     }
 
     /// Whether it is empty.
-    ///
-    /// ```
-    /// /// How many buffers of a vectored operation have any bytes.
-    /// fn used(regions: &caio_core::Regions) -> usize {
-    ///     regions.as_slice().iter().filter(|region| !region.is_empty()).count()
-    /// }
-    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -345,14 +263,6 @@ impl Region {
 /// The regions of a vectored operation; the array itself belongs to the operation as well.
 ///
 /// It cannot be copied: it is seen by reference for as long as the array is there.
-///
-/// ```
-/// use caio_core::Regions;
-/// /// The address and the count of a submission, as `preadv(2)` takes them.
-/// fn iovecs(regions: &Regions) -> (u64, u32) {
-///     (regions.as_ptr() as u64, regions.count() as u32)
-/// }
-/// ```
 #[derive(Debug)]
 pub struct Regions {
     /// The first region.
@@ -382,13 +292,6 @@ impl Regions {
     }
 
     /// The first region: a `struct iovec *` on Unix.
-    ///
-    /// ```
-    /// /// The address of the array, as a kernel takes it.
-    /// fn address(regions: &caio_core::Regions) -> u64 {
-    ///     regions.as_ptr() as u64
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *const Region {
@@ -396,26 +299,12 @@ impl Regions {
     }
 
     /// How many regions.
-    ///
-    /// ```
-    /// /// Whether one buffer is all there is, so that a call without a vector will do.
-    /// fn is_single(regions: &caio_core::Regions) -> bool {
-    ///     regions.count() == 1
-    /// }
-    /// ```
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// The regions themselves.
-    ///
-    /// ```
-    /// /// The longest of the buffers.
-    /// fn longest(regions: &caio_core::Regions) -> usize {
-    ///     regions.as_slice().iter().map(|region| region.len()).max().unwrap_or(0)
-    /// }
-    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[Region] {
         // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is handed out
@@ -424,13 +313,6 @@ impl Regions {
     }
 
     /// How many bytes in all.
-    ///
-    /// ```
-    /// /// Whether a transfer came short of what was asked for.
-    /// fn is_short(regions: &caio_core::Regions, transferred: usize) -> bool {
-    ///     transferred < regions.bytes().min(caio_core::MAX_TRANSFER)
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -472,12 +354,6 @@ impl IoPriority {
     }
 
     /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower 13.
-    ///
-    /// ```
-    /// use caio_core::IoPriority;
-    /// assert_eq!(IoPriority::BestEffort(7).as_u16(), 2 << 13 | 7);
-    /// assert_eq!(IoPriority::Idle.as_u16(), 3 << 13);
-    /// ```
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         match self {

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::platform::Process;
 use crate::policy::WaitPolicies;
 use crate::request::{Finished, Request};
-use crate::stats::Counters;
+use crate::stats::{Count, Counters};
 use crate::support::{cores, guarded};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::table::{Admitted, Described, Effects, Table};
@@ -157,7 +157,7 @@ impl Shared {
         }
         match admitted {
             Admitted::Run(request) => {
-                self.stats.submitted();
+                self.stats.add(Count::Submitted, 1);
                 match backend.submit(request) {
                     Ok(submitted) => {
                         self.repeat_cancel(backend, key, cancels);
@@ -168,8 +168,8 @@ impl Shared {
                 Some(Submitted::Alone)
             }
             Admitted::Queued => {
-                self.stats.submitted();
-                self.stats.waited();
+                self.stats.add(Count::Submitted, 1);
+                self.stats.add(Count::Waited, 1);
                 None
             }
             Admitted::Gone(waker) => {

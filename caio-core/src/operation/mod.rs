@@ -8,6 +8,7 @@ use crate::SharedFd;
 use crate::backend::Flush;
 use crate::buf::Held;
 use crate::cancel::Cancel;
+use crate::completer::Completion;
 use crate::context::Context;
 use crate::error;
 use crate::key::Key;
@@ -318,7 +319,7 @@ impl<P: Payload> Operation<P> {
             }
             table::Abandoned::NeverRan { waited } => {
                 if waited {
-                    shared.stats.cancelled();
+                    shared.stats.ended(false, &Completion::Cancelled);
                 }
             }
         }

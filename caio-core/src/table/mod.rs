@@ -288,7 +288,7 @@ impl Table {
                 effects.waker = slot.waker.take();
                 let bound = slot.bound();
                 if waited {
-                    stats.cancelled();
+                    stats.ended(false, &Completion::Cancelled);
                     state.forget_waiting(bound);
                 }
                 state.look_for_drain(&mut effects);
@@ -385,7 +385,7 @@ impl Table {
             if matches!(slot.stage, Stage::Waiting) {
                 slot.stage = Stage::Done(Completion::Done(Err(reason())));
                 wakers.extend(slot.waker.take());
-                stats.cancelled();
+                stats.ended(false, &Completion::Cancelled);
             }
         }
         state.admissions.iter_mut().for_each(Admission::clear);
