@@ -87,7 +87,7 @@ struct InFlight {
     thread: u8,
     /// How its future waits.
     wait: Wait,
-    /// Its number among the `O_DIRECT` transfers.
+    /// Its number among the `O_DIRECT` transfers whose depth is estimated; 0 if it is none of them.
     number: u32,
     /// Whether its completion comes with those of others.
     grouped: bool,

@@ -156,7 +156,7 @@ impl<P: Payload> Operation<P> {
             return Poll::Pending;
         };
         let shared = self.ctx.shared();
-        if flight.class == OpClass::Direct {
+        if flight.number != 0 {
             shared.table.depth.end(flight.number);
         }
         if flight.grouped {
