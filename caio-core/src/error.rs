@@ -50,7 +50,8 @@ pub(crate) fn name(errno: i32) -> String {
     platform::errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned)
 }
 
-/// Adds to a system's error what is known of its cause: so far, the alignment that `O_DIRECT` needs.
+/// Adds to a system's error what is known of its cause: so far, the alignment that `O_DIRECT`
+/// needs.
 pub(crate) fn explain(error: io::Error, transfers: bool, fd: &SharedFd) -> io::Error {
     if !transfers || error.raw_os_error() != Some(EINVAL) || !fd.is_direct() {
         return error;
@@ -135,7 +136,8 @@ pub fn is_closed(error: &io::Error) -> bool {
     matches!(unusable(error), Some(Unusable::Closed | Unusable::DriverGone))
 }
 
-/// Whether an error says that the context belongs to the parent process, because this one was forked from it.
+/// Whether an error says that the context belongs to the parent process, because this one was
+/// forked from it.
 ///
 /// ```
 /// let error = std::io::Error::other("something else");

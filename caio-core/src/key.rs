@@ -2,8 +2,8 @@
 
 /// Names one operation in flight: a place in the table and the generation that used it.
 ///
-/// The place is reused, the generation is not (it wraps after 2^32 operations), so a late cancel or a
-/// stale completion names nothing instead of somebody else's operation.
+/// The place is reused, the generation is not (it wraps after 2^32 operations), so a late cancel or
+/// a stale completion names nothing instead of somebody else's operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The place in the table.
@@ -24,7 +24,8 @@ impl Key {
         self.index as usize
     }
 
-    /// The key as the 64 bits that a kernel interface carries for its caller (`user_data`, `aio_data`).
+    /// The key as the 64 bits that a kernel interface carries for its caller (`user_data`,
+    /// `aio_data`).
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64

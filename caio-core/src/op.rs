@@ -36,10 +36,12 @@ pub const NO_OFFSET: u64 = u64::MAX;
 /// ```
 pub const MAX_BUFFERS: usize = 1024;
 
-/// The most bytes of a read or a write through the page cache that are copied in its caller's thread in one go: some 10 microseconds.
+/// The most bytes of a read or a write through the page cache that are copied in its caller's
+/// thread in one go: some 10 microseconds.
 pub const MAX_INLINE_BYTES: usize = 64 * 1024;
 
-/// What kind of operation it is, for whoever chooses a route: decided once, when the operation is described.
+/// What kind of operation it is, for whoever chooses a route: decided once, when the operation is
+/// described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpClass {
     /// A read at an offset, through the page cache.
@@ -48,12 +50,13 @@ pub enum OpClass {
     BufferedWrite,
     /// A transfer at an offset of a file opened with `O_DIRECT`.
     Direct,
-    /// A transfer at the file's own position ([`NO_OFFSET`]). The position has no lock that a ring would respect, so such
-    /// transfers are made by a worker, one at a time for each file.
+    /// A transfer at the file's own position ([`NO_OFFSET`]). The position has no lock that a ring
+    /// would respect, so such transfers are made by a worker, one at a time for each file.
     Position,
     /// A sync.
     Sync,
-    /// A transfer that may have to wait for somebody else: of a file that is no regular file, no directory and no block device.
+    /// A transfer that may have to wait for somebody else: of a file that is no regular file, no
+    /// directory and no block device.
     Stream,
 }
 
@@ -73,8 +76,8 @@ impl OpClass {
         }
     }
 
-    /// The class of an operation before its file was asked for its kind: where it has an offset it is taken for a regular file,
-    /// because an attempt on another kind says so itself.
+    /// The class of an operation before its file was asked for its kind: where it has an offset it
+    /// is taken for a regular file, because an attempt on another kind says so itself.
     #[inline]
     pub(crate) fn guess(op: &Op, fd: &SharedFd) -> Self {
         if !fd.is_unknown() || op.offset().is_none_or(|offset| offset == NO_OFFSET) {
@@ -94,10 +97,11 @@ impl OpClass {
     }
 }
 
-/// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at compile time.
+/// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at
+/// compile time.
 ///
-/// Only this crate makes one, and hands it out by reference for as long as the memory it names belongs to
-/// the operation.
+/// Only this crate makes one, and hands it out by reference for as long as the memory it names
+/// belongs to the operation.
 #[derive(Debug)]
 pub enum Op {
     /// Reads into one region: `pread(2)`, or `read(2)` at [`NO_OFFSET`].
@@ -147,7 +151,8 @@ impl Op {
         }
     }
 
-    /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations are whole.
+    /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations
+    /// are whole.
     #[inline]
     pub(crate) fn part(&self, done: usize, limit: usize) -> Self {
         match self {
@@ -220,7 +225,8 @@ pub struct Region {
     len: usize,
 }
 
-// SAFETY: a region is an address; whoever follows it answers for that in an `unsafe` block of its own.
+// SAFETY: a region is an address; whoever follows it answers for that in an `unsafe` block of its
+// own.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -238,8 +244,8 @@ impl Region {
         Self { ptr: self.ptr.wrapping_add(done), len: (self.len - done).min(limit) }
     }
 
-    /// The first byte. Following the pointer is sound until the operation is completed: until then the
-    /// operation owns the memory, and nobody else reads or writes it.
+    /// The first byte. Following the pointer is sound until the operation is completed: until then
+    /// the operation owns the memory, and nobody else reads or writes it.
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
@@ -307,8 +313,8 @@ impl Regions {
     /// The regions themselves.
     #[must_use]
     pub fn as_slice(&self) -> &[Region] {
-        // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is handed out
-        // by reference for no longer than that.
+        // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is
+        // handed out by reference for no longer than that.
         unsafe { std::slice::from_raw_parts(self.ptr, self.count) }
     }
 
@@ -320,8 +326,8 @@ impl Regions {
     }
 }
 
-/// How urgent an operation is to the disk's scheduler, see `ioprio_set(2)`. A hint: not every scheduler
-/// follows it, and the portable implementation ignores it.
+/// How urgent an operation is to the disk's scheduler, see `ioprio_set(2)`. A hint: not every
+/// scheduler follows it, and the portable implementation ignores it.
 ///
 /// ```
 /// use caio_core::IoPriority;
@@ -330,7 +336,8 @@ impl Regions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoPriority {
-    /// Before everybody else; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`. 0 is the most urgent level, 7 the least.
+    /// Before everybody else; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`. 0 is the most urgent level,
+    /// 7 the least.
     RealTime(u8),
     /// The usual class. 0 is the most urgent level, 7 the least.
     BestEffort(u8),
@@ -353,7 +360,8 @@ impl IoPriority {
         }
     }
 
-    /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower 13.
+    /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower
+    /// 13.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         match self {

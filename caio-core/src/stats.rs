@@ -7,7 +7,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// How many sets of counters there are, so that threads seldom share a cache line.
 const SHARDS: usize = 8;
 
-/// What a context has done since it was made. The counters are read one after the other, not at one instant.
+/// What a context has done since it was made. The counters are read one after the other, not at one
+/// instant.
 ///
 /// ```
 /// let stats = caio_core::Stats::default();
@@ -20,9 +21,11 @@ pub struct Stats {
     pub submitted: u64,
     /// Operations that have ended, in whatever way.
     pub completed: u64,
-    /// Of these, operations that were finished in their caller's thread, without the kernel's queue or a worker.
+    /// Of these, operations that were finished in their caller's thread, without the kernel's queue
+    /// or a worker.
     pub inline: u64,
-    /// Operations that a backend handed to a thread, because its kernel interface could not do them asynchronously.
+    /// Operations that a backend handed to a thread, because its kernel interface could not do them
+    /// asynchronously.
     pub fallback: u64,
     /// Operations that had to wait for room.
     pub waited: u64,
@@ -32,7 +35,8 @@ pub struct Stats {
     pub bytes_read: u64,
     /// Bytes that were written.
     pub bytes_written: u64,
-    /// Operations that a shutdown gave up after a minute, because the kernel did not end them. Their memory is leaked.
+    /// Operations that a shutdown gave up after a minute, because the kernel did not end them.
+    /// Their memory is leaked.
     pub leaked: u64,
 }
 
@@ -97,7 +101,8 @@ impl Counters {
         self.shard().add(what, amount as u64);
     }
 
-    /// An operation was finished in its caller's thread: started and ended, but that is added only when the sums are made.
+    /// An operation was finished in its caller's thread: started and ended, but that is added only
+    /// when the sums are made.
     #[inline]
     pub(crate) fn inline(&self, read: bool, bytes: usize) {
         let shard = self.shard();

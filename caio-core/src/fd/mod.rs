@@ -12,11 +12,11 @@ use std::mem::ManuallyDrop;
 
 /// A shared, cheap to clone owner of an open file.
 ///
-/// Each operation holds a clone, so that the descriptor can neither be closed nor its number be reused
-/// under it. The file closes when the last clone is dropped: in the thread that drops it, or in the
-/// background where closing may wait, as that of a socket with `SO_LINGER`. An operation that was
-/// awaited to its end holds no clone; one that was dropped or cancelled holds one until the backend
-/// has ended it.
+/// Each operation holds a clone, so that the descriptor can neither be closed nor its number be
+/// reused under it. The file closes when the last clone is dropped: in the thread that drops it, or
+/// in the background where closing may wait, as that of a socket with `SO_LINGER`. An operation
+/// that was awaited to its end holds no clone; one that was dropped or cancelled holds one until
+/// the backend has ended it.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -87,9 +87,10 @@ impl SharedFd {
         Self(Handle::new(Inner { file: ManuallyDrop::new(file), facts: Facts::new(), owner: Owner::Us }))
     }
 
-    /// Names a descriptor that stays its owner's: it is not closed when the last clone is dropped. For bindings of languages in which
-    /// files are numbers. The number may have been another file before: make one for each operation, so that nothing is known of
-    /// that file. [`try_unwrap`](Self::try_unwrap) never gives it back.
+    /// Names a descriptor that stays its owner's: it is not closed when the last clone is dropped.
+    /// For bindings of languages in which files are numbers. The number may have been another file
+    /// before: make one for each operation, so that nothing is known of that file.
+    /// [`try_unwrap`](Self::try_unwrap) never gives it back.
     ///
     /// # Safety
     /// The descriptor stays open until all operations on it have ended.
@@ -120,8 +121,8 @@ impl SharedFd {
         self.0.owner == Owner::Other && self.0.facts.known_kind().is_none()
     }
 
-    /// The alignment that `O_DIRECT` transfers need, of memory and of offset and length, in bytes: `statx(2)`, Linux 6.1. `None`
-    /// where the system does not tell.
+    /// The alignment that `O_DIRECT` transfers need, of memory and of offset and length, in bytes:
+    /// `statx(2)`, Linux 6.1. `None` where the system does not tell.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -136,8 +137,8 @@ impl SharedFd {
         crate::platform::dio_alignment(self.file())
     }
 
-    /// A clone that counts together with this one, for use by the same thread: it costs less than `clone`, which is for handing
-    /// the file to another task.
+    /// A clone that counts together with this one, for use by the same thread: it costs less than
+    /// `clone`, which is for handing the file to another task.
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -160,7 +161,8 @@ impl SharedFd {
         &self.0.file
     }
 
-    /// Whether both are clones of one another. Two descriptors of one file, opened or duplicated apart, are not.
+    /// Whether both are clones of one another. Two descriptors of one file, opened or duplicated
+    /// apart, are not.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -175,7 +177,8 @@ impl SharedFd {
         self.0.is_same(&other.0)
     }
 
-    /// A number that this file's clones share and no other open `SharedFd` has; for a backend's maps.
+    /// A number that this file's clones share and no other open `SharedFd` has; for a backend's
+    /// maps.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {

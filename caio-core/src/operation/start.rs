@@ -62,7 +62,8 @@ impl<P: Payload> Operation<P> {
         Ok(Described { op, fd, class, priority: self.priority, timeout: self.timeout })
     }
 
-    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by piece.
+    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by
+    /// piece.
     pub(super) fn start(&mut self, waker: Option<&Waker>) -> Started {
         let started = self.describe().and_then(|described| {
             if described.class.may_be_inline() {
@@ -78,7 +79,8 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of it.
+    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of
+    /// it.
     fn try_inline(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<Started> {
         let Described { op, fd, class, .. } = &described;
         let piece = op.part(self.done, if waker.is_some() { MAX_INLINE_BYTES } else { usize::MAX });
@@ -117,7 +119,8 @@ impl<P: Payload> Operation<P> {
         Ok(Started::InFlight)
     }
 
-    /// Submits what is left of the operation. The future's state says so before the backend is called, which may panic.
+    /// Submits what is left of the operation. The future's state says so before the backend is
+    /// called, which may panic.
     pub(super) fn submit_part(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<()> {
         let ctx = self.ctx.share();
         let shared = ctx.shared();
@@ -134,7 +137,8 @@ impl<P: Payload> Operation<P> {
         Ok(())
     }
 
-    /// What was submitted reaches the kernel or the workers: now, or with its group at the next poll.
+    /// What was submitted reaches the kernel or the workers: now, or with its group at the next
+    /// poll.
     pub(super) fn flush_unless_grouped(&mut self, polled: bool) {
         if let State::InFlight(flight) = &mut self.state {
             if flight.grouped && polled {
@@ -154,7 +158,8 @@ impl<P: Payload> Operation<P> {
         self.flush_unless_grouped(false);
     }
 
-    /// What waits for room must be started by whoever makes room, although nobody may poll meanwhile.
+    /// What waits for room must be started by whoever makes room, although nobody may poll
+    /// meanwhile.
     pub(super) fn arm_if_waiting(&self) {
         if self.ctx.shared().table.waiting() != 0 {
             self.ctx.backend_ref().arm();
