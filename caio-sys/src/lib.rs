@@ -10,6 +10,7 @@
 //! | `eventfd` | a counter that a poll can wait for |
 //! | `file` | what an open file is, and what it wants of direct I/O |
 //! | `fork` | whether this process is a fork of the one that made a detector |
+//! | `mount` | which kind of file system a file is on, without asking it |
 //! | `poll` | waiting until descriptors are ready |
 //! | `rw` | positional and vectored reads and writes with per-call flags, `fsync`, `fdatasync` |
 //! | `sched` | the I/O priority of a thread |
@@ -33,6 +34,8 @@ pub mod file;
 pub mod fork;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod layout;
+#[cfg(target_os = "linux")]
+pub mod mount;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod poll;

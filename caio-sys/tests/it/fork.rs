@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::process::Command;
 
+use crate::support::refuse;
 use caio_sys::fork::ForkDetector;
 
 /// Set in the process that a test starts without `MADV_WIPEONFORK`.
@@ -35,7 +36,7 @@ fn a_raw_clone_is_a_child_too() {
 #[test]
 fn without_wiped_pages_process_ids_are_compared() {
     if env::var_os(WITHOUT_WIPE).is_some() {
-        if let Err(error) = refuse_madvise() {
+        if let Err(error) = refuse(libc::SYS_madvise, libc::EINVAL) {
             println!("skipped: no seccomp filter: {error}");
             return;
         }
@@ -91,28 +92,4 @@ fn in_child(fork: &impl Fn() -> i32, check: impl FnOnce() -> bool) -> bool {
         assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted);
     }
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-}
-
-/// Makes `madvise` fail with `EINVAL` in this thread and its children.
-fn refuse_madvise() -> io::Result<()> {
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let refused = libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32;
-    let mut filter = [
-        // The number of the call is the first field of what the filter sees.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_madvise as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, refused),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: takes numbers only.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: the kernel copies the program, which is a live local.
-    if unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }

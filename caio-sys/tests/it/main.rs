@@ -6,6 +6,7 @@ mod errno;
 mod eventfd;
 mod file;
 mod fork;
+mod mount;
 mod poll;
 mod rw;
 mod sched;
