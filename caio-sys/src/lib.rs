@@ -6,7 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `aio` | `io_setup`, `io_submit`, `io_getevents`, `io_cancel`, `io_destroy` |
-//! | `errno` | the symbolic name of an error number |
+//! | `errno` | what an error number means, and its symbolic name |
 //! | `eventfd` | a counter that a poll can wait for |
 //! | `file` | what an open file is, and what it wants of direct I/O |
 //! | `fork` | whether this process is a fork of the one that made a detector |
