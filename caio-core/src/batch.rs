@@ -1,5 +1,6 @@
 //! Many operations, one submission.
 
+use crate::backend::Flush;
 use crate::buf::{IoBuf, IoBufMut};
 use crate::context::Context;
 use crate::key::Key;
@@ -210,13 +211,14 @@ impl Batch {
     pub fn submit(self) -> io::Result<()> {
         let shared = self.ctx.shared();
         shared.check_usable()?;
+        let backend = self.ctx.backend_ref();
         let mut waits = false;
         for key in &self.keys {
-            waits |= shared.release(self.ctx.carrier(), *key);
+            waits |= shared.admit(backend, *key).is_none();
         }
-        self.ctx.carrier().flush();
+        backend.flush(Flush::Now);
         if waits {
-            self.ctx.carrier().arm();
+            backend.arm();
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// What a cancel came to.
+/// The outcome of a cancellation.
 ///
 /// ```
 /// use caio_core::Outcome;
@@ -76,7 +76,7 @@ impl<P: Payload> Future for Cancel<P> {
             panic!("a cancel was polled after it had given its outcome");
         };
         // SAFETY: the operation has ended with this result, as the table said; or it never ran, and this is an error.
-        let (result, buf) = unsafe { payload.finish_parts(result) };
+        let (result, buf) = unsafe { payload.finish(result) };
         Poll::Ready(if cancelled { Outcome::Cancelled(buf) } else { Outcome::Completed(result, buf) })
     }
 }

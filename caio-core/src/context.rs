@@ -13,8 +13,10 @@ use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::{SharedFd, error};
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
 
 /// The bound on operations in flight where its user does not choose one.
 ///
@@ -27,11 +29,22 @@ pub const DEFAULT_MAX_REQUESTS: usize = 256;
 /// The largest bound on operations in flight: what one io_uring can be made for.
 ///
 /// ```
-/// use caio_core::{Context, LARGEST_MAX_REQUESTS};
-/// let error = Context::builder().max_requests(LARGEST_MAX_REQUESTS + 1).build().unwrap_err();
+/// use caio_core::{Context, MAX_REQUESTS_LIMIT};
+/// let error = Context::builder().max_requests(MAX_REQUESTS_LIMIT + 1).build().unwrap_err();
 /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 /// ```
-pub const LARGEST_MAX_REQUESTS: usize = 32768;
+pub const MAX_REQUESTS_LIMIT: usize = 32768;
+
+/// The most threads of a pool.
+///
+/// ```
+/// use caio_core::{Context, MAX_POOL_SIZE};
+/// for threads in [0, MAX_POOL_SIZE + 1] {
+///     let error = Context::builder().pool_size(threads).build().unwrap_err();
+///     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+/// }
+/// ```
+pub const MAX_POOL_SIZE: usize = 1024;
 
 /// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves any number of threads.
 ///
@@ -101,7 +114,7 @@ impl Context {
     /// `Aio::builder()` or `ThreadPool::builder()`, or [`builder`](Self::builder).
     ///
     /// # Errors
-    /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond [`LARGEST_MAX_REQUESTS`].
+    /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond [`MAX_REQUESTS_LIMIT`].
     ///
     /// ```
     /// use caio_core::{BackendKind, Completer, Context, Opened, Refusal, Settings};
@@ -128,21 +141,35 @@ impl Context {
         rejected: Vec<Refusal>,
         open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
     ) -> Result<(Self, Option<Driver>), (Refusal, Vec<Refusal>)> {
-        if let Err(error) = error::check_max_requests(settings.max_requests) {
-            return Err((Refusal::new(kind, "max_requests", error, "choose another bound"), rejected));
+        if let Err((step, error)) = settings.check() {
+            return Err((Refusal::new(kind, step, error, "choose another bound"), rejected));
         }
-        let completer = Completer(Shared::new(settings.max_requests));
+        let completer = Completer(Shared::new(settings.max_requests, settings.spin));
         let opened = match open(settings, completer.clone()) {
             Ok(opened) => opened,
             Err(refusal) => return Err((refusal, rejected)),
         };
-        let Opened { backend, max_requests, driver } = opened;
-        completer.attach(&backend, max_requests);
+        let Opened { backend, kind, max_requests, driver } = opened;
         let Completer(shared) = completer;
-        crate::trace::opened(backend.kind(), max_requests);
+        shared.attach(Arc::downgrade(&backend), max_requests, driver.as_ref().map(Arc::downgrade));
+        crate::trace::opened(kind, max_requests);
         let driver = driver.map(|drive| Driver::new(drive, Arc::clone(&shared)));
-        let kind = backend.kind();
         Ok((Self(Handle::new(Inner { shared, backend, kind, max_requests, rejected })), driver))
+    }
+
+    /// As [`open`](Self::open), with a driver.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `Unsupported` where the backend has no driver on this system.
+    #[doc(hidden)]
+    pub fn open_driven(
+        mut settings: Settings,
+        kind: BackendKind,
+        open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
+    ) -> io::Result<(Self, Driver)> {
+        settings.driven = true;
+        let (context, driver) = Self::open(&settings, kind, open)?;
+        Ok((context, driver.ok_or_else(|| error::no_driver(kind))?))
     }
 
     /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of the file.
@@ -403,12 +430,25 @@ impl Context {
             return;
         }
         shared.close();
-        if let Some(drained) = shared.table.listen_drained() {
-            self.0.backend.arm();
-            drained.await;
-        }
+        let mut drained = Drained { shared, number: None };
+        self.0.backend.arm();
+        poll_fn(|cx| drained.poll(cx)).await;
+        drop(drained);
         shared.stop();
         self.0.backend.shutdown();
+    }
+
+    /// Whether the context was closed, or its driver dropped: then it takes no new operations.
+    ///
+    /// ```
+    /// # fn with(ctx: &caio_core::Context) {
+    /// futures::executor::block_on(ctx.close());
+    /// assert!(ctx.is_closed());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.shared.is_closed()
     }
 
     /// A clone that counts together with this one.
@@ -422,8 +462,36 @@ impl Context {
     }
 
     /// Who carries out.
-    pub(crate) fn carrier(&self) -> &dyn Backend {
+    pub(crate) fn backend_ref(&self) -> &dyn Backend {
         &*self.0.backend
+    }
+}
+
+/// Waits until nothing runs and nothing waits.
+struct Drained<'a> {
+    /// The operations.
+    shared: &'a Shared,
+    /// Under which number its waker is kept.
+    number: Option<u64>,
+}
+
+impl Drained<'_> {
+    /// Looks, and leaves the waker.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let inherited = self.shared.is_inherited();
+        if inherited || self.shared.table.poll_drained(&mut self.number, cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Drained<'_> {
+    fn drop(&mut self) {
+        if let (Some(number), false) = (self.number, self.shared.is_inherited()) {
+            self.shared.table.forget_drained(number);
+        }
     }
 }
 

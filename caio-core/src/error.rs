@@ -1,9 +1,11 @@
 //! Errors for the person who reads them, each made in one place.
 
-use crate::op::{MAX_BUFFERS, Op};
-use crate::{SharedFd, platform};
+use crate::backend::BackendKind;
+use crate::op::{MAX_BUFFERS, Op, OpClass};
+use crate::{FileKind, SharedFd, platform};
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// `EINVAL`, the same number on every Unix.
 const EINVAL: i32 = 22;
@@ -64,7 +66,7 @@ pub(crate) fn explain(error: io::Error, transfers: bool, fd: &SharedFd) -> io::E
 
 /// Refuses an offset that no file has, and a position in a file that has none.
 #[inline]
-pub(crate) fn check_offset(op: &Op, fd: &SharedFd) -> io::Result<()> {
+pub(crate) fn check_offset(op: &Op, fd: &SharedFd, class: OpClass) -> io::Result<()> {
     let Some(offset) = op.offset().filter(|offset| *offset != crate::NO_OFFSET) else {
         return Ok(());
     };
@@ -73,7 +75,7 @@ pub(crate) fn check_offset(op: &Op, fd: &SharedFd) -> io::Result<()> {
             format!("the offset {offset} is beyond i64::MAX, the end of the largest file; u64::MAX means 'no offset'");
         return Err(io::Error::new(ErrorKind::InvalidInput, text));
     }
-    if fd.is_stream() {
+    if class == OpClass::Stream && matches!(fd.kind(), FileKind::Pipe | FileKind::Socket) {
         return Err(if cfg!(unix) { io::Error::from_raw_os_error(ESPIPE) } else { ErrorKind::NotSeekable.into() });
     }
     Ok(())
@@ -88,13 +90,25 @@ pub(crate) fn cancelled() -> io::Error {
 }
 
 /// The operation's time was up.
-pub(crate) fn timed_out() -> io::Error {
-    io::Error::new(ErrorKind::TimedOut, "the operation did not end within its time")
+pub(crate) fn timed_out(timeout: Duration) -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))
 }
 
 /// The context was closed.
 pub(crate) fn closed() -> io::Error {
     io::Error::other("the context was closed and takes no new operations")
+}
+
+/// The driver of the context was dropped.
+pub(crate) fn driver_gone() -> io::Error {
+    io::Error::other(
+        "the driver of this context was dropped, so nobody takes its completions; keep it for as long as the context",
+    )
+}
+
+/// A backend has no driver on this system.
+pub(crate) fn no_driver(kind: BackendKind) -> io::Error {
+    io::Error::new(ErrorKind::Unsupported, format!("the {kind} backend has no driver on this system"))
 }
 
 /// The context belongs to the parent process.
@@ -123,11 +137,20 @@ pub(crate) fn too_many_operations(limit: usize) -> io::Error {
 
 /// Refuses a bound that cannot be.
 pub(crate) fn check_max_requests(given: usize) -> io::Result<()> {
-    let largest = crate::LARGEST_MAX_REQUESTS;
+    let largest = crate::MAX_REQUESTS_LIMIT;
     if (1..=largest).contains(&given) {
         return Ok(());
     }
     Err(io::Error::new(ErrorKind::InvalidInput, format!("max_requests must be between 1 and {largest}, not {given}")))
+}
+
+/// Refuses a number of threads that cannot be.
+pub(crate) fn check_pool_size(given: usize) -> io::Result<()> {
+    let largest = crate::MAX_POOL_SIZE;
+    if (1..=largest).contains(&given) {
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, format!("pool_size must be between 1 and {largest}, not {given}")))
 }
 
 /// A priority that cannot be.
@@ -140,5 +163,5 @@ pub(crate) fn bad_priority(level: u8) -> io::Error {
 
 /// A future was polled after it had given its result.
 pub(crate) fn polled_again() -> io::Error {
-    io::Error::other("the operation has already given its result")
+    io::Error::other("operation polled after completion")
 }

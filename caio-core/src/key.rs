@@ -23,8 +23,9 @@ impl Key {
         Self { index, generation }
     }
 
-    /// The place in the table.
-    pub(crate) const fn index(self) -> usize {
+    /// The place in the table, below 2^31. No two operations that run have the same.
+    #[must_use]
+    pub const fn index(self) -> usize {
         self.index as usize
     }
 

@@ -19,6 +19,8 @@ mod cancel;
 #[allow(unsafe_code)]
 mod completer;
 #[allow(unsafe_code)]
+mod fd;
+#[allow(unsafe_code)]
 mod op;
 #[allow(unsafe_code)]
 mod operation;
@@ -27,15 +29,13 @@ mod payload;
 #[allow(unsafe_code)]
 mod request;
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
-
+#[allow(unsafe_code)]
 mod backend;
 mod batch;
+mod close;
 mod context;
 mod driver;
 mod error;
-mod fd;
 mod handle;
 mod key;
 mod platform;
@@ -46,19 +46,22 @@ mod sync;
 mod table;
 mod timer;
 mod trace;
-mod wait;
 
-pub use backend::{Backend, BackendKind, Candidate, Drive, Opened, Settings};
+#[doc(hidden)]
+pub mod policy;
+pub mod support;
+
+pub use backend::{Backend, BackendKind, Candidate, Drive, Flush, Opened, Settings, Submitted};
 pub use batch::{Batch, MAX_BATCH};
 pub use buf::{AlignedBuf, BufResult, IoBuf, IoBufMut, Slice};
 pub use cancel::{Cancel, Outcome};
 pub use completer::{Completer, Completion};
-pub use context::{Context, DEFAULT_MAX_REQUESTS, LARGEST_MAX_REQUESTS};
+pub use context::{Context, DEFAULT_MAX_REQUESTS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT};
 pub use driver::Driver;
 pub use error::errno;
-pub use fd::{Hints, SharedFd};
+pub use fd::{Fact, FileKind, SharedFd};
 pub use key::Key;
-pub use op::{IoPriority, MAX_BUFFERS, MAX_TRANSFER, NO_OFFSET, Op, Region, Regions};
+pub use op::{IoPriority, MAX_BUFFERS, MAX_INLINE_BYTES, MAX_TRANSFER, NO_OFFSET, Op, OpClass, Region, Regions};
 pub use operation::Operation;
 pub use payload::{Fsync, Payload, Read, ReadInto, Readv, Write, Writev};
 pub use request::{Attempt, Attempted, Finished, Request, View};

@@ -1,5 +1,7 @@
 //! What an operation asks for, in the terms of a backend.
 
+use crate::SharedFd;
+
 /// The most that one transfer moves, in bytes: what Linux allows a single call (`MAX_RW_COUNT`).
 ///
 /// A longer buffer is legal; the transfer is then short.
@@ -33,6 +35,50 @@ pub const NO_OFFSET: u64 = u64::MAX;
 /// # Ok(()) }
 /// ```
 pub const MAX_BUFFERS: usize = 1024;
+
+/// The most bytes of a read or a write through the page cache that are copied in its caller's thread in one go: some 10 microseconds.
+pub const MAX_INLINE_BYTES: usize = 64 * 1024;
+
+/// What kind of operation it is, for whoever chooses a route: decided once, when the operation is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpClass {
+    /// A read at an offset, through the page cache.
+    CachedRead,
+    /// A write at an offset, through the page cache.
+    BufferedWrite,
+    /// A transfer at an offset of a file opened with `O_DIRECT`.
+    Direct,
+    /// A transfer at the file's own position ([`NO_OFFSET`]). The position has no lock that a ring would respect, so such
+    /// transfers are made by a worker, one at a time for each file.
+    Position,
+    /// A sync.
+    Sync,
+    /// A transfer that may have to wait for somebody else: of a file that is no regular file, no directory and no block device.
+    Stream,
+}
+
+impl OpClass {
+    /// The class of an operation on a file.
+    #[inline]
+    pub(crate) fn of(op: &Op, fd: &SharedFd) -> Self {
+        let Some(offset) = op.offset() else {
+            return Self::Sync;
+        };
+        match () {
+            () if fd.is_stream() => Self::Stream,
+            () if offset == NO_OFFSET => Self::Position,
+            () if fd.is_direct() => Self::Direct,
+            () if op.is_read() => Self::CachedRead,
+            () => Self::BufferedWrite,
+        }
+    }
+
+    /// Whether a backend can finish it in its caller's thread.
+    #[inline]
+    pub(crate) fn may_be_inline(self) -> bool {
+        matches!(self, Self::CachedRead | Self::BufferedWrite)
+    }
+}
 
 /// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at compile time.
 ///
@@ -234,7 +280,7 @@ impl Region {
 
     /// What is left after `done` bytes, and of that at most `limit` bytes.
     #[inline]
-    fn part(self, done: usize, limit: usize) -> Self {
+    pub(crate) fn part(self, done: usize, limit: usize) -> Self {
         let done = done.min(self.len);
         Self { ptr: self.ptr.wrapping_add(done), len: (self.len - done).min(limit) }
     }
@@ -427,3 +473,10 @@ impl IoPriority {
         }
     }
 }
+
+// A region is the `struct iovec` that the kernel takes.
+#[cfg(unix)]
+const _: () = {
+    assert!(size_of::<Region>() == size_of::<libc::iovec>());
+    assert!(align_of::<Region>() == align_of::<libc::iovec>());
+};

@@ -1,10 +1,10 @@
 //! Counters of what a context has done.
 
+use crate::completer::Completion;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::table::Ended;
 
 /// How many sets of counters there are, so that threads seldom share a cache line.
-const LANES: usize = 8;
+const SHARDS: usize = 8;
 
 /// What a context has done since it was made. The counters are read one after the other, not at one instant.
 ///
@@ -31,19 +31,21 @@ pub struct Stats {
     pub bytes_read: u64,
     /// Bytes that were written.
     pub bytes_written: u64,
+    /// Operations that a shutdown gave up after a minute, because the kernel did not end them. Their memory is leaked.
+    pub leaked: u64,
 }
 
-/// The counters, one set a lane.
+/// The counters, one set a shard.
 #[derive(Debug)]
 pub(crate) struct Counters {
     /// The sets; each thread keeps to one.
-    lanes: [Lane; LANES],
+    shards: [Shard; SHARDS],
 }
 
 /// One set of counters, alone in its cache lines.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Lane {
+struct Shard {
     /// See [`Stats::submitted`], without those of `inline`.
     submitted: AtomicU64,
     /// See [`Stats::completed`], without those of `inline`.
@@ -60,9 +62,11 @@ struct Lane {
     bytes_read: AtomicU64,
     /// See [`Stats::bytes_written`].
     bytes_written: AtomicU64,
+    /// See [`Stats::leaked`].
+    leaked: AtomicU64,
 }
 
-impl Lane {
+impl Shard {
     /// All zero.
     fn new() -> Self {
         Self {
@@ -74,11 +78,12 @@ impl Lane {
             cancelled: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             bytes_written: AtomicU64::new(0),
+            leaked: AtomicU64::new(0),
         }
     }
 }
 
-impl Lane {
+impl Shard {
     /// Bytes were read or written.
     #[inline]
     fn transferred(&self, read: bool, bytes: usize) {
@@ -96,81 +101,83 @@ fn add(counter: &AtomicU64, amount: u64) {
 impl Counters {
     /// All zero.
     pub(crate) fn new() -> Self {
-        Self { lanes: std::array::from_fn(|_| Lane::new()) }
+        Self { shards: std::array::from_fn(|_| Shard::new()) }
     }
 
     /// The set of the calling thread.
     #[inline]
-    fn lane(&self) -> &Lane {
-        use std::sync::atomic::AtomicUsize;
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES;
-        }
-        &self.lanes[LANE.try_with(|lane| *lane).unwrap_or(0)]
+    fn shard(&self) -> &Shard {
+        &self.shards[crate::support::thread_number() % SHARDS]
     }
 
     /// An operation was started.
     pub(crate) fn submitted(&self) {
-        add(&self.lane().submitted, 1);
+        add(&self.shard().submitted, 1);
     }
 
     /// An operation has to wait.
     pub(crate) fn waited(&self) {
-        add(&self.lane().waited, 1);
+        add(&self.shard().waited, 1);
     }
 
     /// An operation took another route.
     pub(crate) fn fallback(&self) {
-        add(&self.lane().fallback, 1);
+        add(&self.shard().fallback, 1);
+    }
+
+    /// Operations were given up.
+    pub(crate) fn leaked(&self, operations: usize) {
+        add(&self.shard().leaked, operations as u64);
     }
 
     /// An operation was cancelled before it reached the backend.
     pub(crate) fn cancelled(&self) {
-        let lane = self.lane();
-        add(&lane.completed, 1);
-        add(&lane.cancelled, 1);
+        let shard = self.shard();
+        add(&shard.completed, 1);
+        add(&shard.cancelled, 1);
     }
 
     /// An operation was finished in its caller's thread: started and ended, but that is added only when the sums are made.
     #[inline]
     pub(crate) fn inline(&self, read: bool, bytes: usize) {
-        let lane = self.lane();
-        add(&lane.inline, 1);
-        lane.transferred(read, bytes);
+        let shard = self.shard();
+        add(&shard.inline, 1);
+        shard.transferred(read, bytes);
     }
 
     /// Bytes were read or written by an operation that has not ended.
     #[inline]
     pub(crate) fn transferred(&self, read: bool, bytes: usize) {
-        self.lane().transferred(read, bytes);
+        self.shard().transferred(read, bytes);
     }
 
     /// An operation has ended.
-    pub(crate) fn ended(&self, what: Ended) {
-        let lane = self.lane();
-        add(&lane.completed, 1);
-        if what.cancelled {
-            add(&lane.cancelled, 1);
+    pub(crate) fn ended(&self, reads: bool, completion: &Completion) {
+        let shard = self.shard();
+        add(&shard.completed, 1);
+        match completion {
+            Completion::Done(Ok(bytes)) => shard.transferred(reads, *bytes),
+            Completion::Done(Err(_)) => {}
+            Completion::Cancelled => add(&shard.cancelled, 1),
         }
-        lane.transferred(what.read, what.bytes);
     }
 
     /// The sums.
     pub(crate) fn snapshot(&self) -> Stats {
-        let sum = |counter: fn(&Lane) -> &AtomicU64| -> u64 {
-            self.lanes.iter().map(|lane| counter(lane).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+        let sum = |counter: fn(&Shard) -> &AtomicU64| -> u64 {
+            self.shards.iter().map(|shard| counter(shard).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
         };
-        let inline = sum(|lane| &lane.inline);
+        let inline = sum(|shard| &shard.inline);
         Stats {
-            submitted: sum(|lane| &lane.submitted).wrapping_add(inline),
-            completed: sum(|lane| &lane.completed).wrapping_add(inline),
+            submitted: sum(|shard| &shard.submitted).wrapping_add(inline),
+            completed: sum(|shard| &shard.completed).wrapping_add(inline),
             inline,
-            fallback: sum(|lane| &lane.fallback),
-            waited: sum(|lane| &lane.waited),
-            cancelled: sum(|lane| &lane.cancelled),
-            bytes_read: sum(|lane| &lane.bytes_read),
-            bytes_written: sum(|lane| &lane.bytes_written),
+            fallback: sum(|shard| &shard.fallback),
+            waited: sum(|shard| &shard.waited),
+            cancelled: sum(|shard| &shard.cancelled),
+            bytes_read: sum(|shard| &shard.bytes_read),
+            bytes_written: sum(|shard| &shard.bytes_written),
+            leaked: sum(|shard| &shard.leaked),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::key::Key;
 use crate::shared::Shared;
+use crate::support::{lock, spawn};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the thread stays when no deadline is set.
@@ -43,7 +43,7 @@ impl Timer {
 
     /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the operations that it should watch.
     pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> Vec<Key> {
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
         state.deadlines.insert((deadline, key));
         let earliest = state.deadlines.first() == Some(&(deadline, key));
         let start = !std::mem::replace(&mut state.running, true);
@@ -60,36 +60,30 @@ impl Timer {
     /// Starts the thread, or gives up all deadlines.
     fn start(&self, shared: &Arc<Shared>) -> Vec<Key> {
         let (clock, weak) = (Arc::clone(&self.0), Arc::downgrade(shared));
-        let spawned = thread::Builder::new().name("caio-timer".into()).spawn(move || clock.run(&weak));
-        if spawned.is_ok() {
+        if spawn("caio-timer", move || clock.run(&weak)).is_ok() {
             return Vec::new();
         }
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
         state.running = false;
         std::mem::take(&mut state.deadlines).into_iter().map(|(_, key)| key).collect()
     }
 
     /// A deadline no longer matters.
     pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
-        self.0.lock().deadlines.remove(&(deadline, key));
+        lock(&self.0.state).deadlines.remove(&(deadline, key));
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
-        self.0.lock().stopped = true;
+        lock(&self.0.state).stopped = true;
         self.0.changed.notify_one();
     }
 }
 
 impl Clock {
-    /// Takes the lock; nothing can poison it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The thread: waits for the earliest deadline, expires it, and ends after a while without any.
     fn run(&self, shared: &Weak<Shared>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while !state.stopped {
             let next = state.deadlines.first().copied();
             let now = Instant::now();
@@ -100,7 +94,7 @@ impl Clock {
                     if let Some(shared) = shared.upgrade() {
                         shared.expire(key);
                     }
-                    state = self.lock();
+                    state = lock(&self.state);
                 }
                 Some((deadline, _)) => state = self.wait(state, deadline - now).0,
                 None => {

@@ -1,14 +1,10 @@
 //! Detecting a fork, with real forks.
 
-use std::env;
 use std::io;
-use std::process::Command;
 
-use crate::support::refuse;
+use caio_conformance::kit::alone;
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
 use caio_sys::fork::ForkDetector;
-
-/// Set in the process that a test starts without `MADV_WIPEONFORK`.
-const WITHOUT_WIPE: &str = "CAIO_SYS_TEST_WITHOUT_WIPE";
 
 #[test]
 fn a_process_is_not_its_own_child() {
@@ -35,27 +31,15 @@ fn a_raw_clone_is_a_child_too() {
 
 #[test]
 fn without_wiped_pages_process_ids_are_compared() {
-    if env::var_os(WITHOUT_WIPE).is_some() {
-        if let Err(error) = refuse(libc::SYS_madvise, libc::EINVAL) {
-            println!("skipped: no seccomp filter: {error}");
+    alone("fork::without_wiped_pages_process_ids_are_compared", || {
+        if !refuse_or_skip(&[Refused::always(libc::SYS_madvise, libc::EINVAL)]) {
             return;
         }
         let detector = ForkDetector::new();
         assert!(format!("{detector:?}").contains("ProcessId"), "{detector:?}");
         // SAFETY: the child makes async-signal-safe calls only.
         check_line_of_forks(|| unsafe { libc::fork() });
-        return;
-    }
-    let test = env::current_exe().unwrap();
-    // Not so under an emulator of another machine.
-    if !Command::new(&test).arg("--list").output().is_ok_and(|list| list.status.success()) {
-        return println!("skipped: the test cannot start itself");
-    }
-    let name = "fork::without_wiped_pages_process_ids_are_compared";
-    let output = Command::new(test).args([name, "--exact", "--nocapture"]).env(WITHOUT_WIPE, "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{stdout}");
-    assert!(stdout.contains("1 passed"), "{stdout}");
+    });
 }
 
 /// Forks, forks the child again, and checks what each detector says in each process.
