@@ -53,7 +53,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, 1 to [`LARGEST_MAX_REQUESTS`](caio_core::LARGEST_MAX_REQUESTS); by default
+    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT); by default
     /// [`DEFAULT_MAX_REQUESTS`](caio_core::DEFAULT_MAX_REQUESTS). All contexts of a system share `fs.aio-max-nr`; where that has
     /// no more to give, the context has a lower bound, as [`Context::max_requests`] tells.
     ///

@@ -71,7 +71,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, 1 to [`LARGEST_MAX_REQUESTS`](caio_core::LARGEST_MAX_REQUESTS). The context's may be
+    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT). The context's may be
     /// less, where the kernel had no memory for more.
     pub fn max_requests(mut self, max_requests: usize) -> Self {
         self.settings.max_requests = max_requests;

@@ -68,6 +68,6 @@ pub use caio_uring as uring;
 
 pub use caio_core::{
     AlignedBuf, BackendKind, Batch, BufResult, Builder, Cancel, Context, DEFAULT_MAX_REQUESTS, Driver, IoBuf, IoBufMut,
-    IoPriority, LARGEST_MAX_REQUESTS, MAX_BATCH, MAX_BUFFERS, MAX_TRANSFER, NO_OFFSET, Operation, Outcome, Probe,
+    IoPriority, MAX_REQUESTS_LIMIT, MAX_BATCH, MAX_BUFFERS, MAX_TRANSFER, NO_OFFSET, Operation, Outcome, Probe,
     Refusal, Refusals, SharedFd, Slice, Stats, errno, probe,
 };

@@ -118,13 +118,13 @@ fn slice_up_to(fixture: &Fixture) {
     assert_eq!(fixture.content("up-to"), b"2323456789");
 }
 
-/// A read into the middle of a buffer leaves what is before it.
+/// A read into the middle of a buffer leaves what is before it and behind it.
 fn slice_between(fixture: &Fixture) {
     let ctx = fixture.context();
     let fd = fixture.file("between", b"0123456789");
     let (read, buf) = block_on(ctx.read_into(b"head----tail".to_vec().slice(4..8), &fd, 0));
     assert_eq!((read.unwrap(), &buf[..]), (4, &b"0123"[..]));
-    assert_eq!(buf.into_inner(), b"head0123");
+    assert_eq!(buf.into_inner(), b"head0123tail");
     let (written, _) = block_on(ctx.write(b"head----tail".slice(3..6), &fd, 7));
     assert_eq!(written.unwrap(), 3);
     assert_eq!(fixture.content("between"), b"0123456d--");
