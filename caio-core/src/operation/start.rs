@@ -27,7 +27,8 @@ pub(super) enum Started {
 impl<P: Payload> Operation<P> {
     /// Enters the operation in the table as part of a batch.
     pub(crate) fn stage(&mut self) -> Option<Key> {
-        let entered = self.describe().and_then(|described| {
+        let entered = self.describe().and_then(|mut described| {
+            described.be_sure()?;
             let class = described.class;
             Ok((class, self.ctx.shared().table.stage(described, None)?))
         });
@@ -56,12 +57,13 @@ impl<P: Payload> Operation<P> {
             return Err(error::polled_again());
         };
         let op = payload.op(self.offset)?;
-        let class = OpClass::of(&op, &fd);
+        let class = OpClass::guess(&op, &fd);
         error::check_offset(&op, &fd, class)?;
         Ok(Described { op, fd, class, priority: self.priority, timeout: self.timeout })
     }
 
-    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by piece.
+    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by
+    /// piece.
     pub(super) fn start(&mut self, waker: Option<&Waker>) -> Started {
         let started = self.describe().and_then(|described| {
             if described.class.may_be_inline() {
@@ -77,7 +79,8 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of it.
+    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of
+    /// it.
     fn try_inline(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<Started> {
         let Described { op, fd, class, .. } = &described;
         let piece = op.part(self.done, if waker.is_some() { MAX_INLINE_BYTES } else { usize::MAX });
@@ -101,6 +104,7 @@ impl<P: Payload> Operation<P> {
 
     /// Enters the operation, or what is left of it, in the table, and starts it.
     fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> io::Result<Started> {
+        described.be_sure()?;
         let shared = self.ctx.shared();
         let class = described.class;
         shared.stats.transferred(described.op.is_read(), self.done);
@@ -115,7 +119,8 @@ impl<P: Payload> Operation<P> {
         Ok(Started::InFlight)
     }
 
-    /// Submits what is left of the operation. The future's state says so before the backend is called, which may panic.
+    /// Submits what is left of the operation. The future's state says so before the backend is
+    /// called, which may panic.
     pub(super) fn submit_part(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<()> {
         let ctx = self.ctx.share();
         let shared = ctx.shared();
@@ -132,7 +137,8 @@ impl<P: Payload> Operation<P> {
         Ok(())
     }
 
-    /// What was submitted reaches the kernel or the workers: now, or with its group at the next poll.
+    /// What was submitted reaches the kernel or the workers: now, or with its group at the next
+    /// poll.
     pub(super) fn flush_unless_grouped(&mut self, polled: bool) {
         if let State::InFlight(flight) = &mut self.state {
             if flight.grouped && polled {
@@ -152,7 +158,8 @@ impl<P: Payload> Operation<P> {
         self.flush_unless_grouped(false);
     }
 
-    /// What waits for room must be started by whoever makes room, although nobody may poll meanwhile.
+    /// What waits for room must be started by whoever makes room, although nobody may poll
+    /// meanwhile.
     pub(super) fn arm_if_waiting(&self) {
         if self.ctx.shared().table.waiting() != 0 {
             self.ctx.backend_ref().arm();
@@ -164,6 +171,17 @@ impl InFlight {
     /// An operation of the calling thread's.
     pub(super) fn new(key: Key, class: OpClass, wait: Wait) -> Self {
         Self { key, class, thread: WaitPolicies::thread(), wait, number: 0, grouped: false, split: None }
+    }
+}
+
+impl Described {
+    /// Asks for the kind of a file of which nothing was known.
+    fn be_sure(&mut self) -> io::Result<()> {
+        if self.fd.is_unknown() {
+            self.class = OpClass::of(&self.op, &self.fd);
+            error::check_offset(&self.op, &self.fd, self.class)?;
+        }
+        Ok(())
     }
 }
 

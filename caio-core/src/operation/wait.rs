@@ -46,8 +46,8 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Looks for the end of an operation that has just started. Where it is one of several, the executor's other tasks start
-    /// theirs first.
+    /// Looks for the end of an operation that has just started. Where it is one of several, the
+    /// executor's other tasks start theirs first.
     fn poll_started(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
         let State::InFlight(InFlight { class, number, grouped, split, .. }) = &self.state else {
             return self.poll_end(cx);
@@ -132,7 +132,8 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Whether the first poll may spin for the end of an operation: of a transfer through the page cache that is alone.
+    /// Whether the first poll may spin for the end of an operation: of a transfer through the page
+    /// cache that is alone.
     pub(super) fn may_spin(&self, class: OpClass) -> bool {
         let shared = self.ctx.shared();
         let policy = shared.policies.of(class, crate::policy::WaitPolicies::thread());
@@ -156,7 +157,7 @@ impl<P: Payload> Operation<P> {
             return Poll::Pending;
         };
         let shared = self.ctx.shared();
-        if flight.class == OpClass::Direct {
+        if flight.number != 0 {
             shared.table.depth.end(flight.number);
         }
         if flight.grouped {

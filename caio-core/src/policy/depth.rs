@@ -2,13 +2,15 @@
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// How often one that seems to be alone lets the executor's other tasks start theirs first, so that a change is noticed.
+/// How often one that seems to be alone lets the executor's other tasks start theirs first, so that
+/// a change is noticed.
 const SAMPLE_INTERVAL: u32 = 16;
 
 /// By which part of it the estimate shrinks with each transfer that had fewer with it.
 const DECAY: u32 = 32;
 
-/// Estimates the depth: as many were under way with a transfer as have started between its start and its end.
+/// Estimates the depth: as many were under way with a transfer as have started between its start
+/// and its end.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Depth {
@@ -45,12 +47,14 @@ impl Depth {
         }
     }
 
-    /// The estimate: what was the most lately, since those that start together end one after the other.
+    /// The estimate: what was the most lately, since those that start together end one after the
+    /// other.
     pub(crate) fn get(&self) -> u32 {
         self.peak.load(Ordering::Relaxed) / 16
     }
 
-    /// Whether a transfer with this number is probably the only one: then its end is worth looking for at once.
+    /// Whether a transfer with this number is probably the only one: then its end is worth looking
+    /// for at once.
     pub(crate) fn is_alone(&self, number: u32) -> bool {
         number % SAMPLE_INTERVAL != 0 && self.last.load(Ordering::Relaxed) <= 1
     }
