@@ -134,7 +134,7 @@ pub fn read<'buf>(
 ) -> io::Result<&'buf mut [u8]> {
     let one = iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
     // SAFETY: `buf` is writable for its length, and nobody else has it during the call.
-    let count = unsafe { transfer_raw(Direction::READ, fd, &raw const one, 1, offset, flags) }?;
+    let count = unsafe { transfer_raw(Direction::Read, fd, &raw const one, 1, offset, flags) }?;
     let filled = &mut buf[..count];
     // SAFETY: the kernel wrote that many bytes from the start of the buffer.
     Ok(unsafe { &mut *(ptr::from_mut(filled) as *mut [u8]) })
@@ -161,7 +161,7 @@ pub fn read<'buf>(
 pub fn write(fd: BorrowedFd<'_>, buf: &[u8], offset: u64, flags: RwFlags) -> io::Result<usize> {
     let one = iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
     // SAFETY: `buf` is readable for its length.
-    unsafe { transfer_raw(Direction::WRITE, fd, &raw const one, 1, offset, flags) }
+    unsafe { transfer_raw(Direction::Write, fd, &raw const one, 1, offset, flags) }
 }
 
 /// `preadv2(fd, bufs, offset, flags)`: [`read`] into several buffers, one after the other.
@@ -189,7 +189,7 @@ pub fn write(fd: BorrowedFd<'_>, buf: &[u8], offset: u64, flags: RwFlags) -> io:
 /// ```
 pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u64, flags: RwFlags) -> io::Result<usize> {
     // SAFETY: `IoSliceMut` is an iovec, by its own promise, of a buffer that is ours to write to.
-    unsafe { transfer_raw(Direction::READ, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
+    unsafe { transfer_raw(Direction::Read, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
 }
 
 /// `pwritev2(fd, bufs, offset, flags)`: [`write()`] from several buffers, one after the other.
@@ -214,26 +214,16 @@ pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u64, flags
 /// ```
 pub fn writev(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64, flags: RwFlags) -> io::Result<usize> {
     // SAFETY: `IoSlice` is an iovec, by its own promise, of a buffer that is ours to read from.
-    unsafe { transfer_raw(Direction::WRITE, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
+    unsafe { transfer_raw(Direction::Write, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
 }
 
-/// Which way bytes go, with the numbers of the three calls that move them.
-#[derive(Clone, Copy, Debug)]
-pub struct Direction {
-    /// Without an offset.
-    plain: c_long,
-    /// With an offset.
-    positional: c_long,
-    /// With an offset, which may be -1 for none, and flags.
-    flagged: c_long,
-}
-
-impl Direction {
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
     /// From the file to memory.
-    pub const READ: Self = Self { plain: libc::SYS_readv, positional: libc::SYS_preadv, flagged: libc::SYS_preadv2 };
+    Read,
     /// From memory to the file.
-    pub const WRITE: Self =
-        Self { plain: libc::SYS_writev, positional: libc::SYS_pwritev, flagged: libc::SYS_pwritev2 };
+    Write,
 }
 
 /// [`readv`] or [`writev`] for an address and a number of iovecs. Makes the least of the three calls
@@ -259,7 +249,7 @@ impl Direction {
 /// let file = tempfile::tempfile()?;
 /// let iov = [iovec { iov_base: b"hello".as_ptr().cast_mut().cast(), iov_len: 5 }];
 /// // SAFETY: the bytes are static, and `iov` is ours.
-/// let n = unsafe { transfer_raw(Direction::WRITE, file.as_fd(), iov.as_ptr(), 1, 0, RwFlags::empty()) }?;
+/// let n = unsafe { transfer_raw(Direction::Write, file.as_fd(), iov.as_ptr(), 1, 0, RwFlags::empty()) }?;
 /// assert_eq!(n, 5);
 /// # Ok(())
 /// # }
@@ -273,20 +263,47 @@ pub unsafe fn transfer_raw(
     offset: u64,
     flags: RwFlags,
 ) -> io::Result<usize> {
+    if flags.is_empty() && count == 1 {
+        // SAFETY: the caller vouches for the iovec and its buffer.
+        return unsafe { single(direction, fd, *iov, offset) };
+    }
+    let [plain, positional, flagged] = match direction {
+        Direction::Read => [libc::SYS_readv, libc::SYS_preadv, libc::SYS_preadv2],
+        Direction::Write => [libc::SYS_writev, libc::SYS_pwritev, libc::SYS_pwritev2],
+    };
     let (fd, count) = (c_long::from(fd.as_raw_fd()), count as c_long);
     // The kernel puts the offset together from two longs; of 64-bit ones it ignores the second.
     let (low, high) = (offset as c_long, (offset >> 32) as c_long);
     if !flags.is_empty() {
         let flags = c_long::from(flags.bits());
         // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(direction.flagged, fd, iov, count, low, high, flags) })
+        retry(|| unsafe { libc::syscall(flagged, fd, iov, count, low, high, flags) })
     } else if offset == NO_OFFSET {
         // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(direction.plain, fd, iov, count) })
+        retry(|| unsafe { libc::syscall(plain, fd, iov, count) })
     } else {
         // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(direction.positional, fd, iov, count, low, high) })
+        retry(|| unsafe { libc::syscall(positional, fd, iov, count, low, high) })
     }
+}
+
+/// The same of one buffer and without flags. The vectored calls find no fault with a directory that
+/// they need not read anything of.
+///
+/// # Safety
+///
+/// As [`transfer_raw`].
+unsafe fn single(direction: Direction, fd: BorrowedFd<'_>, one: iovec, offset: u64) -> io::Result<usize> {
+    let (fd, iovec { iov_base, iov_len }) = (fd.as_raw_fd(), one);
+    // SAFETY: the caller vouches for the buffer.
+    retry(|| unsafe {
+        match (direction, offset) {
+            (Direction::Read, NO_OFFSET) => libc::read(fd, iov_base, iov_len) as c_long,
+            (Direction::Read, _) => libc::pread64(fd, iov_base, iov_len, offset as i64) as c_long,
+            (Direction::Write, NO_OFFSET) => libc::write(fd, iov_base, iov_len) as c_long,
+            (Direction::Write, _) => libc::pwrite64(fd, iov_base, iov_len, offset as i64) as c_long,
+        }
+    })
 }
 
 /// `fsync(fd)`: the file's data and metadata are on the disk.

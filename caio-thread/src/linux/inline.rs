@@ -44,7 +44,7 @@ fn read(attempt: Attempt<'_>) -> Attempted {
     // The call with flags finds no fault with a directory that it need not read anything of.
     let flags = if asked == 0 || in_memory { RwFlags::empty() } else { RwFlags::NOWAIT };
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
-    match unsafe { transfer_raw(Direction::READ, fd.as_fd(), iovecs(regions), regions.len(), offset, flags) } {
+    match unsafe { transfer_raw(Direction::Read, fd.as_fd(), iovecs(regions), regions.len(), offset, flags) } {
         Ok(bytes) => {
             let end = offset + bytes as u64;
             if bytes != 0 && bytes < asked && !in_memory && !ends_at(fd, end) {

@@ -36,8 +36,8 @@ impl Syscalls for Linux {
 pub(super) unsafe fn transfer(op: &Op, fd: &SharedFd, flags: RwFlags) -> io::Result<usize> {
     let (fd, regions) = (fd.as_fd(), op.regions());
     let direction = match op {
-        Op::Read { .. } | Op::Readv { .. } => Direction::READ,
-        Op::Write { .. } | Op::Writev { .. } => Direction::WRITE,
+        Op::Read { .. } | Op::Readv { .. } => Direction::Read,
+        Op::Write { .. } | Op::Writev { .. } => Direction::Write,
         Op::Fsync => return rw::fsync(fd).map(|()| 0),
         Op::Fdatasync => return rw::fdatasync(fd).map(|()| 0),
     };
