@@ -27,9 +27,6 @@ mod payload;
 #[allow(unsafe_code)]
 mod request;
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
-
 mod backend;
 mod batch;
 mod context;

@@ -1,7 +1,12 @@
 //! How many requests a context has where the system has few to give.
 
-use crate::support::{alone, kernel_contexts, refuse_here, skip};
+use crate::support::{kernel_contexts, skip};
 use caio_aio::Aio;
+use caio_conformance::kit::{
+    alone,
+    seccomp::{Refused, refuse_or_skip},
+    until,
+};
 use caio_core::{Refusal, errno};
 use caio_sys::aio::{io_destroy, io_setup};
 use std::fs;
@@ -17,7 +22,7 @@ fn refusal(error: &io::Error) -> &Refusal {
 fn where_there_is_no_room_the_bound_is_halved() {
     for error in [libc::EAGAIN, libc::ENOMEM] {
         let body = move || {
-            if !refuse_here(&[(libc::SYS_io_setup, Some((0, 40)), error)]) {
+            if !refuse_or_skip(&[Refused::above(libc::SYS_io_setup, 0, 40, error)]) {
                 return;
             }
             match Aio::builder().max_requests(256).build() {
@@ -36,7 +41,7 @@ fn where_there_is_no_room_the_bound_is_halved() {
 #[test]
 fn halving_ends_at_a_few_requests() {
     let body = || {
-        if !refuse_here(&[(libc::SYS_io_setup, Some((0, 7)), libc::EAGAIN)]) {
+        if !refuse_or_skip(&[Refused::above(libc::SYS_io_setup, 0, 7, libc::EAGAIN)]) {
             return;
         }
         let error = Aio::builder().max_requests(100).build().unwrap_err();
@@ -100,7 +105,7 @@ fn the_systems_limit_is_shared() {
         assert_eq!(errno(&error).or(refusal(&error).errno()), Some(libc::EAGAIN));
         drop((smallest, refused, ctx));
         io_destroy(context).unwrap();
-        crate::support::eventually("all requests are given back", || limit("aio-nr") <= used - 100);
+        until("all requests are given back", || limit("aio-nr") <= used - 100);
         assert_eq!(kernel_contexts(), 0);
     });
 }

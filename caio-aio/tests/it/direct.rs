@@ -1,7 +1,9 @@
 //! What the kernel is given, and what it is not.
 
-use crate::support::{BLOCK, block_of, context, direct_file, room, skip};
+use crate::support::{block_of, context, direct_file, room, skip};
 use caio_aio::{Routes, submitted_here};
+use caio_conformance::kit::{BLOCK, disk_file};
+use caio_conformance::test_dir;
 use caio_core::{AlignedBuf, Context, IoPriority, SharedFd, errno};
 use caio_sys::rw::{self, RwFlags};
 use futures::executor::block_on;
@@ -76,7 +78,7 @@ fn a_write_that_would_block_the_call_takes_another_route() {
 fn operations_on_other_files_never_reach_the_kernel() {
     let Some(ctx) = context(Routes::Auto, 8) else { return };
     let before = submitted_here();
-    let fd: SharedFd = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap().into();
+    let fd: SharedFd = disk_file(&test_dir!()).into();
     let (written, _) = block_on(ctx.write(vec![7; 1 << 20], &fd, 0));
     assert_eq!(written.unwrap(), 1 << 20);
     block_on(ctx.fdsync(&fd)).unwrap();
@@ -123,7 +125,7 @@ fn what_is_misaligned_fails_as_the_system_call_does() {
 #[test]
 fn a_descriptor_without_the_permission_is_ebadf_with_its_buffer() {
     let Some(ctx) = context(Routes::Kernel, 8) else { return };
-    let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = tempfile::NamedTempFile::new_in(test_dir!()).unwrap();
     let fd: SharedFd = std::fs::File::open(file.path()).unwrap().into();
     let (written, block) = block_on(ctx.write(block_of(1), &fd, 0));
     assert_eq!(errno(&written.unwrap_err()), Some(libc::EBADF));

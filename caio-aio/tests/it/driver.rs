@@ -1,7 +1,8 @@
 //! Somebody else's event loop.
 
-use crate::support::{BLOCK, PATIENCE, direct_file, pipe, room, skip};
+use crate::support::{direct_file, room, skip};
 use caio_aio::Aio;
+use caio_conformance::kit::{BLOCK, PATIENCE, pipe};
 use caio_core::{Context, Driver};
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use futures::executor::block_on;

@@ -1,9 +1,13 @@
 //! Contexts that go while operations are in flight.
 
-use crate::support::{
-    BLOCK, alone, block_of, context, direct_file, eventually, kernel_contexts, own, pipe, refuse_here, room,
-};
+use crate::support::{block_of, context, direct_file, kernel_contexts, own, room};
 use caio_aio::{Aio, Routes};
+use caio_conformance::kit::{
+    BLOCK, PATIENCE, alone, disk_file, pipe,
+    seccomp::{Refused, refuse_or_skip},
+    until,
+};
+use caio_conformance::test_dir;
 use caio_core::{MAX_BATCH, SharedFd};
 use futures::executor::block_on;
 use std::future::Future;
@@ -19,9 +23,9 @@ fn begin(future: impl Future) {
 
 /// Waits until this process has no context, no thread but its own, and its descriptors of before.
 fn all_is_given_back(threads: usize, descriptors: usize) {
-    eventually("the contexts are destroyed", || kernel_contexts() == 0);
-    eventually("the threads end", || own("task") <= threads);
-    eventually("the descriptors are closed", || own("fd") <= descriptors);
+    until("the contexts are destroyed", || kernel_contexts() == 0);
+    until("the threads end", || own("task") <= threads);
+    until("the descriptors are closed", || own("fd") <= descriptors);
 }
 
 #[test]
@@ -30,10 +34,10 @@ fn contexts_that_go_in_flight_give_everything_back() {
         let Some(fd) = direct_file(8) else { return };
         let Some(first) = context(Routes::Auto, 8) else { return };
         drop(first);
-        eventually("the context is destroyed", || kernel_contexts() == 0);
+        until("the context is destroyed", || kernel_contexts() == 0);
         let (empty, _writer) = pipe();
-        let buffered: SharedFd = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap().into();
-        eventually("the threads end", || own("task") <= 2);
+        let buffered: SharedFd = disk_file(&test_dir!()).into();
+        until("the threads end", || own("task") <= 2);
         let (threads, descriptors) = (own("task"), own("fd"));
         for round in 0..200 {
             let ctx = Aio::builder().max_requests(16).build().unwrap();
@@ -57,9 +61,9 @@ fn driven_contexts_give_everything_back() {
         let Some(fd) = direct_file(8) else { return };
         let Some(first) = context(Routes::Auto, 8) else { return };
         drop(first);
-        eventually("the context is destroyed", || kernel_contexts() == 0);
+        until("the context is destroyed", || kernel_contexts() == 0);
         let (empty, _writer) = pipe();
-        eventually("the threads end", || own("task") <= 2);
+        until("the threads end", || own("task") <= 2);
         let (threads, descriptors) = (own("task"), own("fd"));
         for round in 0..50 {
             let (ctx, mut driver) = Aio::builder().max_requests(16).build_with_driver().unwrap();
@@ -70,7 +74,7 @@ fn driven_contexts_give_everything_back() {
             if round % 2 == 0 {
                 drop(ctx);
                 // Abandoned operations are delivered to nobody; waiting for them ends.
-                while driver.reap(4, 1, Some(crate::support::PATIENCE)).unwrap() != 0 {}
+                while driver.reap(4, 1, Some(PATIENCE)).unwrap() != 0 {}
             }
         }
         all_is_given_back(threads, descriptors);
@@ -116,9 +120,10 @@ fn without_any_thread_a_context_still_goes() {
     alone("lifetime::without_any_thread_a_context_still_goes", || {
         let Some(fd) = direct_file(8) else { return };
         let body = move || {
-            let filters = [(libc::SYS_clone, None, libc::EAGAIN), (libc::SYS_clone3, None, libc::EAGAIN)];
+            let filters =
+                [Refused::always(libc::SYS_clone, libc::EAGAIN), Refused::always(libc::SYS_clone3, libc::EAGAIN)];
             let Some(ctx) = context(Routes::Auto, 8) else { return };
-            if !refuse_here(&filters) {
+            if !refuse_or_skip(&filters) {
                 return;
             }
             assert!(thread::Builder::new().spawn(|| ()).is_err());
@@ -138,8 +143,9 @@ fn where_nothing_takes_requests_each_one_fails() {
         let (Some(ctx), Some(fd)) = (context(Routes::Auto, 2), direct_file(8)) else { return };
         // The reaper is there, and after that no other thread can be.
         block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
-        let no_room = [libc::SYS_io_submit, libc::SYS_clone, libc::SYS_clone3].map(|call| (call, None, libc::EAGAIN));
-        if !refuse_here(&no_room) {
+        let no_room =
+            [libc::SYS_io_submit, libc::SYS_clone, libc::SYS_clone3].map(|call| Refused::always(call, libc::EAGAIN));
+        if !refuse_or_skip(&no_room) {
             return;
         }
         // All but two wait for room, which each failure makes.
@@ -164,7 +170,7 @@ fn an_idle_context_wakes_nobody() {
             thread::sleep(time);
             !before.is_empty() && reaper_switches() == before
         };
-        eventually("the reaper falls asleep", || stays_asleep(Duration::from_millis(50)));
+        until("the reaper falls asleep", || stays_asleep(Duration::from_millis(50)));
         assert!(stays_asleep(Duration::from_millis(200)));
     });
 }
@@ -187,6 +193,6 @@ fn contexts_may_come_and_go_as_fast_as_they_can() {
         for _ in 0..1000 {
             Aio::builder().build().unwrap();
         }
-        eventually("the contexts are destroyed", || kernel_contexts() == 0);
+        until("the contexts are destroyed", || kernel_contexts() == 0);
     });
 }

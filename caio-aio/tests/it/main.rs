@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 
 mod bounds;
-mod conformance;
 mod direct;
 mod driver;
 mod lifetime;

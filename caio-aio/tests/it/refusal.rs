@@ -1,7 +1,7 @@
 //! Systems that have no kernel AIO for us.
 
-use crate::support::refuse_here;
 use caio_aio::Aio;
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
 use caio_core::{BackendKind, Context, Refusal};
 use std::thread;
 
@@ -9,7 +9,7 @@ use std::thread;
 fn refused(call: libc::c_long, error: i32, step: &str, words: &[&str]) {
     thread::scope(|scope| {
         scope.spawn(|| {
-            if !refuse_here(&[(call, None, error)]) {
+            if !refuse_or_skip(&[Refused::always(call, error)]) {
                 return;
             }
             let forced = Context::builder().backend(BackendKind::Aio).build().unwrap_err();

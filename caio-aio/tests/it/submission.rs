@@ -1,7 +1,12 @@
 //! Giving requests to the kernel: many at once, a prefix, none, and from many threads.
 
-use crate::support::{BLOCK, block_of, context, direct_file, park, pipe, refuse_here, room};
+use crate::support::{block_of, context, direct_file, room};
 use caio_aio::Routes;
+use caio_conformance::kit::{
+    BLOCK, park, pipe,
+    seccomp::{Refused, refuse_or_skip},
+};
+use caio_conformance::test_dir;
 use caio_core::{SharedFd, errno};
 use futures::executor::block_on;
 use futures::future::join_all;
@@ -23,7 +28,7 @@ fn a_batch_of_many_is_taken() {
 #[test]
 fn of_a_batch_the_rejected_one_alone_fails() {
     let (Some(ctx), Some(fd)) = (context(Routes::Kernel, 64), direct_file(8)) else { return };
-    let file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = tempfile::NamedTempFile::new_in(test_dir!()).unwrap();
     let read_only: SharedFd = std::fs::File::open(file.path()).unwrap().into();
     // The first one, one in the middle, two in a row, and the last one are rejected by `io_submit` itself.
     let bad = [0, 5, 9, 10, 15];
@@ -63,7 +68,7 @@ fn refused_submissions(error: i32) {
         scope.spawn(|| {
             // The reaper is there before the filter, which it would inherit.
             block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
-            if !refuse_here(&[(libc::SYS_io_submit, None, error)]) {
+            if !refuse_or_skip(&[Refused::always(libc::SYS_io_submit, error)]) {
                 return;
             }
             let mut batch = ctx.batch();
@@ -92,7 +97,7 @@ fn what_has_no_room_is_submitted_once_others_have_ended() {
         });
         scope.spawn(|| {
             block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
-            if !refuse_here(&[(libc::SYS_io_submit, None, libc::EAGAIN)]) {
+            if !refuse_or_skip(&[Refused::always(libc::SYS_io_submit, libc::EAGAIN)]) {
                 return;
             }
             for _ in 0..rounds {

@@ -1,6 +1,7 @@
 //! Who runs, who waits, and in which order.
 
-use crate::mock::{assert_pending, assert_ready, file, open, until};
+use crate::mock::{assert_pending, assert_ready, file, open};
+use caio_conformance::kit::until;
 use caio_core::{MAX_BATCH, Outcome};
 use futures::executor::block_on;
 use std::io::ErrorKind;

@@ -1,7 +1,8 @@
 //! How operations end, and who hears of it.
 
-use crate::mock::{Bell, assert_pending, assert_ready, file, open, poll, until};
+use crate::mock::{Bell, assert_pending, assert_ready, file, open, poll};
 use crate::tracked::Tracked;
+use caio_conformance::kit::until;
 use caio_core::{Completion, IoPriority, Key, NO_OFFSET, Op, Outcome};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;

@@ -1,24 +1,15 @@
 //! Transfers past the page cache, which a backend may deliver in groups.
 
 use crate::mock::{Bell, Mock, assert_pending, assert_ready, open, poll};
+use caio_conformance::{kit::direct_file, test_dir};
 use caio_core::{AlignedBuf, Context, SharedFd};
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 /// A context with a mock, and a file opened with `O_DIRECT`; `None` (and a word about it) where that cannot be.
 fn direct() -> Option<(Context, Arc<Mock>, SharedFd)> {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    match File::options().read(true).write(true).custom_flags(libc::O_DIRECT).open(file.path()) {
-        Ok(file) => {
-            let (ctx, mock) = open(8);
-            Some((ctx, mock, file.into()))
-        }
-        Err(error) => {
-            println!("SKIP: no O_DIRECT here: {error}");
-            None
-        }
-    }
+    let fd = direct_file(&test_dir!(), &[])?;
+    let (ctx, mock) = open(8);
+    Some((ctx, mock, fd))
 }
 
 /// How many requests are out, and how often they were flushed one way and the other.

@@ -13,11 +13,3 @@ mod select;
 mod split;
 mod tracked;
 mod turns;
-
-#[cfg(target_os = "linux")]
-mod conformance;
-#[cfg(target_os = "linux")]
-mod simple;
-#[cfg(target_os = "linux")]
-#[path = "streams_linux.rs"]
-mod streams;

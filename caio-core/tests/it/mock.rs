@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Wake, Waker};
-use std::time::{Duration, Instant};
 
 /// What the mock has seen and holds.
 #[derive(Debug, Default)]
@@ -223,14 +222,4 @@ pub(crate) fn assert_ready<F: Future + Unpin>(mut future: F) -> F::Output {
 /// Some file.
 pub(crate) fn file() -> SharedFd {
     tempfile::tempfile().unwrap().into()
-}
-
-/// Waits for what another thread brings about.
-#[track_caller]
-pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !happened() {
-        assert!(started.elapsed() < Duration::from_secs(10), "it did not happen: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }

@@ -1,7 +1,8 @@
 //! Random lives of operations, against a model of the table.
 
-use crate::mock::{Bell, Mock, file, open, poll, until};
+use crate::mock::{Bell, Mock, file, open, poll};
 use crate::tracked::{Drops, Tracked};
+use caio_conformance::kit::until;
 use caio_core::{Cancel, Context, Operation, Outcome, ReadInto, SharedFd};
 use proptest::prelude::*;
 use std::collections::VecDeque;

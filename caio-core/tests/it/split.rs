@@ -2,6 +2,7 @@
 
 use crate::mock::{Bell, Mock, assert_pending, file, open, poll};
 use crate::tracked::Tracked;
+use caio_conformance::kit::park;
 use caio_core::{Context, Operation, Outcome, ReadInto};
 use std::future::Future;
 use std::io;
@@ -45,17 +46,6 @@ fn end<F: Future + Unpin>(mut future: F) -> F::Output {
         }
     }
     panic!("it has not ended");
-}
-
-/// Polls until it wakes itself no more.
-#[track_caller]
-fn park<F: Future + Unpin>(future: &mut F) {
-    let bell = Arc::new(Bell::default());
-    let mut rings = usize::MAX;
-    while rings != bell.rings() {
-        rings = bell.rings();
-        assert!(poll(future, &bell).is_pending());
-    }
 }
 
 #[test]

@@ -10,7 +10,8 @@ use caio_sys::file::{
     FileSystem, FileType, dio_align, file_system, is_seekable, stat, status_flags, writes_are_synchronous,
 };
 
-use crate::support::{disk_file, open_path, pipe};
+use crate::support::{disk_file, open_path};
+use caio_conformance::{kit::pipe_ends, test_dir};
 
 #[test]
 fn flags_tell_the_access() {
@@ -33,7 +34,7 @@ fn flags_tell_the_access() {
 
 #[test]
 fn flags_tell_how_writes_go() {
-    let path = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = tempfile::NamedTempFile::new_in(test_dir!()).unwrap();
     let open = |flags| File::options().write(true).custom_flags(flags).open(&path);
     let sync = status_flags(open(libc::O_SYNC).unwrap().as_fd()).unwrap();
     assert!(sync.is_sync() && !sync.is_direct());
@@ -53,7 +54,7 @@ fn kinds_are_told_apart() {
     assert_eq!(kind(&disk_file()), FileType::Regular);
     assert_eq!(kind(&File::open("/").unwrap()), FileType::Directory);
     assert_eq!(kind(&File::open("/dev/null").unwrap()), FileType::CharacterDevice);
-    assert_eq!(kind(&pipe().0), FileType::Fifo);
+    assert_eq!(kind(&pipe_ends().0), FileType::Fifo);
     assert_eq!(kind(&UnixStream::pair().unwrap().0), FileType::Socket);
     assert_eq!(kind(&EventFd::new().unwrap()), FileType::Other);
     let link = open_path(c"/proc/self");
@@ -74,7 +75,7 @@ fn device_and_inode_name_the_file() {
 #[test]
 fn only_files_are_seekable() {
     assert!(is_seekable(disk_file().as_fd()).unwrap());
-    assert!(!is_seekable(pipe().0.as_fd()).unwrap());
+    assert!(!is_seekable(pipe_ends().0.as_fd()).unwrap());
     assert!(!is_seekable(UnixStream::pair().unwrap().0.as_fd()).unwrap());
 }
 
@@ -87,12 +88,12 @@ fn file_systems_are_known_by_their_number() {
 
 #[test]
 fn synchronous_writes_are_told_of() {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let dir = tempfile::tempdir_in(test_dir!()).unwrap();
     let path = dir.path().join("file");
     let opened = |flags| File::options().write(true).create(true).custom_flags(flags).open(&path).unwrap();
     let synchronous = |flags| writes_are_synchronous(opened(flags).as_fd()).unwrap();
     assert_eq!([0, libc::O_DSYNC, libc::O_SYNC].map(synchronous), [false, true, true]);
-    assert!(!writes_are_synchronous(pipe().1.as_fd()).unwrap());
+    assert!(!writes_are_synchronous(pipe_ends().1.as_fd()).unwrap());
     match std::process::Command::new("chattr").arg("+S").arg(&path).stderr(std::process::Stdio::null()).status() {
         Ok(status) if status.success() => assert!(synchronous(0)),
         _ => println!("skipped: no attribute can be set here"),
@@ -101,7 +102,7 @@ fn synchronous_writes_are_told_of() {
 
 #[test]
 fn alignments_are_powers_of_two() {
-    assert_eq!(dio_align(pipe().0.as_fd()).unwrap(), None);
+    assert_eq!(dio_align(pipe_ends().0.as_fd()).unwrap(), None);
     match dio_align(disk_file().as_fd()).unwrap() {
         Some(align) => {
             assert!(align.mem.is_power_of_two(), "{align:?}");

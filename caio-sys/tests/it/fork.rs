@@ -1,13 +1,10 @@
 //! Detecting a fork, with real forks.
 
-use std::env;
 use std::io;
-use std::process::Command;
 
+use caio_conformance::kit::alone;
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
 use caio_sys::fork::ForkDetector;
-
-/// Set in the process that a test starts without `MADV_WIPEONFORK`.
-const WITHOUT_WIPE: &str = "CAIO_SYS_TEST_WITHOUT_WIPE";
 
 #[test]
 fn a_process_is_not_its_own_child() {
@@ -34,27 +31,15 @@ fn a_raw_clone_is_a_child_too() {
 
 #[test]
 fn without_wiped_pages_process_ids_are_compared() {
-    if env::var_os(WITHOUT_WIPE).is_some() {
-        if let Err(error) = refuse_madvise() {
-            println!("skipped: no seccomp filter: {error}");
+    alone("fork::without_wiped_pages_process_ids_are_compared", || {
+        if !refuse_or_skip(&[Refused::always(libc::SYS_madvise, libc::EINVAL)]) {
             return;
         }
         let detector = ForkDetector::new();
         assert!(format!("{detector:?}").contains("ProcessId"), "{detector:?}");
         // SAFETY: the child makes async-signal-safe calls only.
         check_line_of_forks(|| unsafe { libc::fork() });
-        return;
-    }
-    let test = env::current_exe().unwrap();
-    // Not so under an emulator of another machine.
-    if !Command::new(&test).arg("--list").output().is_ok_and(|list| list.status.success()) {
-        return println!("skipped: the test cannot start itself");
-    }
-    let name = "fork::without_wiped_pages_process_ids_are_compared";
-    let output = Command::new(test).args([name, "--exact", "--nocapture"]).env(WITHOUT_WIPE, "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{stdout}");
-    assert!(stdout.contains("1 passed"), "{stdout}");
+    });
 }
 
 /// Forks, forks the child again, and checks what each detector says in each process.
@@ -91,28 +76,4 @@ fn in_child(fork: &impl Fn() -> i32, check: impl FnOnce() -> bool) -> bool {
         assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted);
     }
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-}
-
-/// Makes `madvise` fail with `EINVAL` in this thread and its children.
-fn refuse_madvise() -> io::Result<()> {
-    let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let refused = libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32;
-    let mut filter = [
-        // The number of the call is the first field of what the filter sees.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_madvise as u32),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, refused),
-        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: takes numbers only.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: the kernel copies the program, which is a live local.
-    if unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }

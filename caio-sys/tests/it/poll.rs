@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use caio_sys::eventfd::EventFd;
 use caio_sys::poll::{PollEvents, PollFd, poll};
 
-use crate::support::{pipe, under_signals};
+use crate::support::under_signals;
+use caio_conformance::kit::pipe_ends;
 
 #[test]
 fn it_tells_which_entry_is_ready() {
@@ -21,7 +22,7 @@ fn it_tells_which_entry_is_ready() {
 
 #[test]
 fn a_closed_writer_is_reported_unasked() {
-    let (reader, writer) = pipe();
+    let (reader, writer) = pipe_ends();
     drop(writer);
     let mut fds = [PollFd::new(reader.as_fd(), PollEvents::empty())];
     assert_eq!(poll(&mut fds, None).unwrap(), 1);
@@ -30,7 +31,7 @@ fn a_closed_writer_is_reported_unasked() {
 
 #[test]
 fn a_closed_reader_is_an_error_for_the_writer() {
-    let (reader, writer) = pipe();
+    let (reader, writer) = pipe_ends();
     drop(reader);
     let mut fds = [PollFd::new(writer.as_fd(), PollEvents::empty())];
     assert_eq!(poll(&mut fds, None).unwrap(), 1);

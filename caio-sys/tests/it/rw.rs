@@ -9,7 +9,8 @@ use std::thread;
 
 use caio_sys::rw::{NO_OFFSET, RwFlags, fdatasync, fsync, read, readv, write, writev};
 
-use crate::support::{disk_file, errno, pipe, under_signals};
+use crate::support::{disk_file, errno, under_signals};
+use caio_conformance::kit::pipe_ends;
 
 /// No flags.
 const PLAIN: RwFlags = RwFlags::empty();
@@ -79,7 +80,7 @@ fn no_offset_is_the_files_own_position() {
 
 #[test]
 fn pipes_take_no_offset() {
-    let (reader, writer) = pipe();
+    let (reader, writer) = pipe_ends();
     assert_eq!(write(writer.as_fd(), b"ab", NO_OFFSET, PLAIN).unwrap(), 2);
     assert_eq!(writev(writer.as_fd(), &[IoSlice::new(b"cd")], NO_OFFSET, PLAIN).unwrap(), 2);
     let mut byte = [0];
@@ -95,7 +96,7 @@ fn pipes_take_no_offset() {
 
 #[test]
 fn nowait_does_not_wait() {
-    let (reader, writer) = pipe();
+    let (reader, writer) = pipe_ends();
     match errno(read_vec(reader.as_fd(), NO_OFFSET, RwFlags::NOWAIT)) {
         libc::EAGAIN => (),
         old @ (libc::EOPNOTSUPP | libc::ENOSYS) => println!("skipped: errno {old}"),
@@ -156,14 +157,14 @@ fn files_sync_and_pipes_do_not() {
     write(file.as_fd(), b"abc", 0, PLAIN).unwrap();
     fsync(file.as_fd()).unwrap();
     fdatasync(file.as_fd()).unwrap();
-    let (reader, _writer) = pipe();
+    let (reader, _writer) = pipe_ends();
     assert_eq!(errno(fsync(reader.as_fd())), libc::EINVAL);
     assert_eq!(errno(fdatasync(reader.as_fd())), libc::EINVAL);
 }
 
 #[test]
 fn a_signal_does_not_end_a_read() {
-    let (reader, writer) = pipe();
+    let (reader, writer) = pipe_ends();
     let read = under_signals(move || {
         // The bytes come when several signals have.
         let late = thread::spawn(move || {

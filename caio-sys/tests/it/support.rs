@@ -1,5 +1,6 @@
 //! What several tests need: files, pipes, and a storm of signals.
 
+use caio_conformance::{kit, test_dir};
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
@@ -15,17 +16,7 @@ static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 
 /// An unnamed file on the disk that the build is on.
 pub(crate) fn disk_file() -> File {
-    tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
-/// The reading and the writing end of a pipe.
-pub(crate) fn pipe() -> (OwnedFd, OwnedFd) {
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    let made = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) };
-    assert_eq!(made, 0, "{}", io::Error::last_os_error());
-    // SAFETY: both were just opened, and nobody else knows them.
-    unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) }
+    kit::disk_file(&test_dir!())
 }
 
 /// A descriptor that only names the path; std drops `O_PATH` where musl counts it an access mode.

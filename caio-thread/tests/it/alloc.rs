@@ -1,6 +1,7 @@
 //! The steady state allocates nothing.
 
-use crate::support::{alone, block_on, file};
+use crate::support::{block_on, file};
+use caio_conformance::kit::alone;
 use caio_thread::ThreadPool;
 use futures::future::join;
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,6 +1,7 @@
 //! Somebody else's event loop takes the completions.
 
-use crate::support::{block_on, file, until};
+use crate::support::{block_on, file};
+use caio_conformance::kit::{pipe, until};
 use caio_core::{Context, Driver};
 use caio_thread::ThreadPool;
 use futures::FutureExt;
@@ -37,7 +38,7 @@ fn nothing_is_delivered_before_it_is_reaped() {
 #[test]
 fn waiting_ends_when_its_time_is_up() {
     let (ctx, mut driver) = driven(false);
-    let (reader, _writer) = crate::support::pipe();
+    let (reader, _writer) = pipe();
     let read = ctx.read(8, &reader, caio_core::NO_OFFSET).submit();
     let started = std::time::Instant::now();
     assert_eq!(driver.reap(8, 1, Some(Duration::from_millis(20))).unwrap(), 0);

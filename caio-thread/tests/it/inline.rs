@@ -1,6 +1,8 @@
 //! What is finished in its caller's thread, and what is not.
 
 use crate::support::{block_on, file};
+use caio_conformance::kit::direct_file;
+use caio_conformance::test_dir;
 use caio_core::{Context, NO_OFFSET, SharedFd};
 use caio_thread::ThreadPool;
 use std::future::Future;
@@ -106,15 +108,7 @@ fn drop_cache(file: &std::fs::File) {
 
 #[test]
 fn a_direct_file_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("direct");
-    std::fs::write(&path, vec![3; 8192]).unwrap();
-    let opened = std::fs::File::options().read(true).custom_flags(libc::O_DIRECT).open(&path);
-    let Ok(direct) = opened else {
-        println!("SKIP: this file system knows no O_DIRECT");
-        return;
-    };
-    let fd: SharedFd = direct.into();
+    let Some(fd) = direct_file(&test_dir!(), &[3; 8192]) else { return };
     let ctx = ThreadPool::builder().build().unwrap();
     let buf = caio_core::AlignedBuf::new(4096, 4096);
     let read = || assert_eq!(block_on(ctx.read_into(buf, &fd, 0)).0.unwrap(), 4096);

@@ -1,6 +1,5 @@
 //! The pool's promises, tested through its public API.
 
-mod conformance;
 mod lanes;
 mod pool;
 mod support;

@@ -1,6 +1,7 @@
 //! How many workers there are, and what they survive.
 
-use crate::support::{Stall, block_on, file, pooled, started, until, workers};
+use crate::support::{Stall, block_on, file, pooled, started, workers};
+use caio_conformance::kit::until;
 use caio_core::Outcome;
 use caio_thread::ThreadPool;
 use futures::future::join_all;

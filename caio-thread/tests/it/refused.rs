@@ -1,38 +1,16 @@
 //! What the system refuses to an ordinary user.
 
-use crate::support::{alone, block_on, file, pooled, started, workers};
+use crate::support::{block_on, file, pooled, started, workers};
+use caio_conformance::kit::{Resource, as_nobody, limit, pipe};
 use caio_core::IoPriority;
 use std::io::ErrorKind;
 
-/// Becomes nobody; `false` if this is not for us to do.
-#[allow(unsafe_code)]
-fn become_nobody() -> bool {
-    // SAFETY: the calls take numbers only, and the process runs nothing but this test.
-    let became = unsafe { libc::setgid(65534) == 0 && libc::setuid(65534) == 0 };
-    if !became {
-        println!("SKIP: only root can become another user");
-    }
-    became
-}
-
-/// Forbids, or allows again, more threads.
-#[allow(unsafe_code)]
-fn limit_threads(soft: libc::rlim_t) {
-    let limit = libc::rlimit { rlim_cur: soft, rlim_max: 4096 };
-    // SAFETY: the structure is ours.
-    let set = unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &limit) };
-    assert_eq!(set, 0, "setrlimit: {}", std::io::Error::last_os_error());
-}
-
 #[test]
 fn no_thread_can_be_started() {
-    alone("refused::no_thread_can_be_started", || {
+    as_nobody("refused::no_thread_can_be_started", || {
         let (ctx, pool) = pooled(workers(4));
         let fd = file();
-        if !become_nobody() {
-            return;
-        }
-        limit_threads(0);
+        let before = limit(Resource::Threads, 0);
         let (written, buf) = block_on(ctx.write(b"nobody".to_vec(), &fd, 0));
         if written.is_ok() {
             println!("SKIP: the limit on threads does not hold here");
@@ -40,13 +18,13 @@ fn no_thread_can_be_started() {
         }
         assert_eq!((written.unwrap_err().kind(), buf.as_slice()), (ErrorKind::WouldBlock, &b"nobody"[..]));
         assert_eq!(block_on(ctx.fsync(&fd)).unwrap_err().kind(), ErrorKind::WouldBlock);
-        let (reader, _writer) = crate::support::pipe();
+        let (reader, _writer) = pipe();
         let (read, _) = block_on(ctx.read_into(vec![0; 8], &reader, caio_core::NO_OFFSET));
         assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
         assert_eq!((pool.in_flight(), pool.counters().workers), (0, 0));
-        limit_threads(4096);
+        limit(Resource::Threads, before);
         assert_eq!(block_on(ctx.write(b"somebody", &fd, 0)).0.unwrap(), 8);
-        limit_threads(0);
+        limit(Resource::Threads, 0);
         let writes: Vec<_> = (0..50).map(|_| ctx.write(b"x", &file(), 0).submit()).collect();
         for (written, _) in block_on(futures::future::join_all(writes)) {
             assert_eq!(written.unwrap(), 1, "the worker that is there does it");
@@ -57,10 +35,7 @@ fn no_thread_can_be_started() {
 
 #[test]
 fn a_priority_that_is_not_ours_to_use() {
-    alone("refused::a_priority_that_is_not_ours_to_use", || {
-        if !become_nobody() {
-            return;
-        }
+    as_nobody("refused::a_priority_that_is_not_ours_to_use", || {
         let (ctx, _pool) = pooled(workers(1));
         let fd = file();
         let (written, buf) = block_on(ctx.write(b"urgent", &fd, 0).priority(IoPriority::RealTime(0)));

@@ -1,6 +1,7 @@
 //! What waits for pipes and devices.
 
-use crate::support::{alone, block_on, file, pipe, pooled, until, workers};
+use crate::support::{block_on, file, pooled, workers};
+use caio_conformance::kit::{alone, pipe, until};
 use caio_core::{NO_OFFSET, Outcome, SharedFd};
 use caio_thread::ThreadPool;
 use std::io::{Read, Write};

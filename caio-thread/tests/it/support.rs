@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use caio_conformance::kit::until;
 use caio_core::{
     Attempt, Attempted, Backend, BackendKind, Context, Finished, Key, Opened, Request, Settings, SharedFd,
 };
@@ -9,22 +10,8 @@ use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
-use std::time::{Duration, Instant};
 
 pub(crate) use futures::executor::block_on;
-
-/// How long something that must happen may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Waits until something is so.
-#[track_caller]
-pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !so() {
-        assert!(Instant::now() < deadline, "it did not come about: {what}");
-        std::thread::yield_now();
-    }
-}
 
 /// A new file with nothing in it.
 pub(crate) fn file() -> SharedFd {
@@ -146,36 +133,4 @@ impl Wake for Sticky {
             assert!(opened.is_err(), "nothing is sent");
         }
     }
-}
-
-/// Runs a test in a process of its own, where it may change what all threads share.
-#[cfg(target_os = "linux")]
-pub(crate) fn alone(test: &str, body: impl FnOnce()) {
-    const MARK: &str = "CAIO_THREAD_TEST_ALONE";
-    if std::env::var_os(MARK).is_some_and(|name| name == test) {
-        return body();
-    }
-    let program = std::env::current_exe().expect("the test program");
-    let mut command = std::process::Command::new(program);
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(MARK, test);
-    let output = command.output().expect("the test program starts again");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("1 passed"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    text.lines().filter(|line| line.starts_with("SKIP")).for_each(|line| println!("{line}"));
-}
-
-/// A pipe: what is read from, and what is written to.
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-pub(crate) fn pipe() -> (SharedFd, std::fs::File) {
-    use std::os::fd::{FromRawFd, OwnedFd};
-    let mut fds = [-1; 2];
-    // SAFETY: the array has room for the two numbers that are written to it.
-    let made = unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) };
-    assert_eq!(made, 0, "a pipe: {}", std::io::Error::last_os_error());
-    // SAFETY: `pipe2` has just opened this descriptor for us, and nobody else owns it.
-    let reader = unsafe { OwnedFd::from_raw_fd(fds[0]) };
-    // SAFETY: as above.
-    let writer = unsafe { OwnedFd::from_raw_fd(fds[1]) };
-    (reader.into(), writer.into())
 }

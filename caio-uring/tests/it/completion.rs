@@ -1,6 +1,8 @@
 //! Completions: none is lost, none is taken for an answer that it is not, from many threads at once.
 
-use crate::support::{assert_content, file, pipe, ring, within};
+use crate::support::{assert_content, file, ring};
+use caio_conformance::kit::{disk_file, pipe, within};
+use caio_conformance::test_dir;
 use caio_core::NO_OFFSET;
 use caio_uring::{Route, Routes, Uring};
 use futures::executor::block_on;
@@ -17,7 +19,7 @@ fn eight_threads_with_a_thousand_operations_each() {
         let ctx = builder.clone().max_requests(64).shards(shards).build().expect("a context");
         let fd = file(&content);
         let content = content.clone();
-        within(60, move || {
+        within(Duration::from_secs(60), move || {
             std::thread::scope(|scope| {
                 for thread in 0..8_u64 {
                     let (ctx, fd, content) = (&ctx, &fd, &content);
@@ -51,7 +53,7 @@ fn a_read_outlives_the_thread_that_submitted_it() {
     for _ in 0..8 {
         writer.write_all(b"late").expect("a write");
     }
-    for read in within(20, move || block_on(join_all(reads))) {
+    for read in within(Duration::from_secs(20), move || block_on(join_all(reads))) {
         assert_eq!(read.expect("a read that nobody cancelled"), b"late");
     }
     assert_eq!(ctx.stats().cancelled, 0);
@@ -75,7 +77,7 @@ fn a_parked_read_outlives_the_thread_that_submitted_it() {
     let read = thread.join().expect("a thread");
     let reading = std::thread::spawn(move || block_on(read));
     writer.write_all(b"late").expect("a write");
-    assert_eq!(within(20, move || reading.join().expect("a thread")).expect("a read"), b"late");
+    assert_eq!(within(Duration::from_secs(20), move || reading.join().expect("a thread")).expect("a read"), b"late");
 }
 
 /// More completions at once than their queue has room for, while nobody takes them.
@@ -90,7 +92,9 @@ fn completions_that_do_not_fit_are_not_lost() {
     for _ in 0..1000 {
         writer.write_all(&[1]).expect("a write");
     }
-    within(20, move || block_on(join_all(reads))).into_iter().for_each(|read| assert_eq!(read.expect("a read"), [1]));
+    within(Duration::from_secs(20), move || block_on(join_all(reads)))
+        .into_iter()
+        .for_each(|read| assert_eq!(read.expect("a read"), [1]));
     assert_eq!((ctx.in_flight(), ctx.stats().completed), (0, 1000));
 }
 
@@ -106,7 +110,9 @@ fn a_full_submission_queue_is_flushed() {
     batch.submit().expect("a batch");
     assert_eq!((ctx.in_flight(), ctx.queued()), (2000, 2000));
     writer.write_all(&[1; 4000]).expect("a write");
-    within(30, move || block_on(join_all(reads))).into_iter().for_each(|read| assert_eq!(read.expect("a read"), [1]));
+    within(Duration::from_secs(30), move || block_on(join_all(reads)))
+        .into_iter()
+        .for_each(|read| assert_eq!(read.expect("a read"), [1]));
 }
 
 /// A parked future is woken although others take completions by looking.
@@ -114,7 +120,7 @@ fn a_full_submission_queue_is_flushed() {
 fn nobody_sleeps_through_a_completion() {
     let Some(builder) = ring() else { return };
     let ctx = builder.build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         let fd = file(&[1; 4096]);
         std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -159,7 +165,7 @@ fn a_file_stays_open_under_its_operation() {
     drop(reader);
     let others: Vec<_> = (0..16).map(|_| file(b"other")).collect();
     writer.write_all(b"mine").expect("a write");
-    assert_eq!(within(10, move || block_on(read)).expect("a read"), b"mine");
+    assert_eq!(within(Duration::from_secs(10), move || block_on(read)).expect("a read"), b"mine");
     drop(others);
 }
 
@@ -173,7 +179,7 @@ fn a_nonblocking_pipe_is_waited_for() {
     assert_eq!(unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) }, 0);
     let read = ctx.read(8, &reader, NO_OFFSET).submit();
     writer.write_all(b"late").expect("a write");
-    assert_eq!(within(10, move || block_on(read)).expect("a read"), b"late");
+    assert_eq!(within(Duration::from_secs(10), move || block_on(read)).expect("a read"), b"late");
 }
 
 /// A cold file on a real disk: its completions arrive by interrupt.
@@ -182,14 +188,13 @@ fn cold_reads_from_a_disk_complete() {
     let mut routes = Routes::all(Route::Ring);
     routes.inline = true;
     let Some(ctx) = ring().map(|_| Uring::builder().routes(routes).build().expect("a context")) else { return };
-    let mut file =
-        tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempfile()).expect("a file");
+    let mut file = disk_file(&test_dir!());
     file.write_all(&vec![3; 4 << 20]).expect("content");
     file.sync_all().expect("a sync");
     // SAFETY: advice on a descriptor of ours.
     unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
     let fd = file.into();
-    within(30, move || {
+    within(Duration::from_secs(30), move || {
         for at in 0..64 {
             assert_content(&ctx, &fd, at * 65536, &[3; 4096]);
         }

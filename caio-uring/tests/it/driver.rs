@@ -1,6 +1,7 @@
 //! Somebody else's event loop takes the completions.
 
-use crate::support::{builder, file, pipe, ring, wait_until, within};
+use crate::support::{builder, file, ring};
+use caio_conformance::kit::{pipe, until, within};
 use caio_core::{Driver, NO_OFFSET};
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use caio_uring::{Route, Routes};
@@ -27,7 +28,7 @@ fn no_thread_of_ours_takes_them() {
     }
     assert_eq!(driver.reap(usize::MAX, 0, None).expect("nothing is there"), 0);
     writer.write_all(b"x").expect("a write");
-    wait_until("it is readable", || is_readable(&driver));
+    until("it is readable", || is_readable(&driver));
     assert_eq!(ctx.in_flight(), 1, "nobody has taken it");
     assert_eq!(driver.reap(usize::MAX, 1, None).expect("a completion"), 1);
     assert_eq!(block_on(read).expect("a read"), b"x");
@@ -39,7 +40,7 @@ fn it_waits_for_as_many_as_it_is_told_but_not_for_more_than_there_are() {
     let (ctx, mut driver) = builder.build_with_driver().expect("a context");
     let fd = file(&[1; 64]);
     let reads: Vec<_> = (0..10).map(|_| ctx.read(8, &fd, 0).submit()).collect();
-    assert_eq!(within(10, move || driver.reap(usize::MAX, 1000, None)).expect("completions"), 10);
+    assert_eq!(within(Duration::from_secs(10), move || driver.reap(usize::MAX, 1000, None)).expect("completions"), 10);
     block_on(join_all(reads)).into_iter().for_each(|read| assert_eq!(read.expect("a read").len(), 8));
 }
 
@@ -65,7 +66,7 @@ fn one_at_a_time(reads: u64, writes: u64) {
     let written = (0..writes).map(|_| ctx.write(b"1", &fd, 32).submit()).collect::<Vec<_>>();
     let mut delivered = 0;
     while delivered < reads + writes {
-        wait_until("it is readable", || is_readable(&driver));
+        until("it is readable", || is_readable(&driver));
         let now = driver.reap(1, 0, None).expect("completions");
         assert!(now <= 1, "{now} delivered where one was allowed");
         delivered += now as u64;
@@ -89,7 +90,7 @@ fn what_runs_ends_although_its_driver_is_gone() {
     let (reader, writer) = pipe();
     drop(ctx.read(8, &reader, NO_OFFSET).submit());
     drop((driver, ctx, reader));
-    wait_until("nobody reads the pipe", || {
+    until("nobody reads the pipe", || {
         let mut end = [PollFd::new(std::os::fd::AsFd::as_fd(&writer), PollEvents::OUT)];
         poll(&mut end, Some(Duration::ZERO)).expect("a poll");
         end[0].ready().contains(PollEvents::ERR)

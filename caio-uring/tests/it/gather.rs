@@ -1,16 +1,17 @@
 //! Many transfers past the page cache at a time.
 
-use crate::support::{builder, wait_until, within};
+use crate::support::builder;
+use caio_conformance::kit::{direct_file, until, within};
+use caio_conformance::test_dir;
 use caio_core::{AlignedBuf, Context, SharedFd};
 use caio_uring::Routes;
 use futures::executor::block_on;
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::task::noop_waker;
-use std::fs::File;
 use std::future::Future;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context as TaskContext;
@@ -26,19 +27,9 @@ const TASKS: usize = 32;
 const TURNS: usize = 60;
 
 /// A file on disk whose blocks each hold their number, opened with `O_DIRECT`; `None` (and a word about it) where that cannot be.
-fn direct() -> Option<(tempfile::NamedTempFile, SharedFd)> {
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    for number in 0..BLOCKS {
-        file.write_all(&block_of(number)).expect("content");
-    }
-    file.as_file().sync_all().expect("a sync");
-    match File::options().read(true).write(true).custom_flags(libc::O_DIRECT).open(file.path()) {
-        Ok(opened) => Some((file, opened.into())),
-        Err(error) => {
-            println!("SKIP: no O_DIRECT here: {error}");
-            None
-        }
-    }
+fn direct() -> Option<SharedFd> {
+    let content: Vec<u8> = (0..BLOCKS).flat_map(block_of).collect();
+    direct_file(&test_dir!(), &content)
 }
 
 /// What a block holds.
@@ -64,10 +55,10 @@ async fn read_many(ctx: &Context, fd: &SharedFd, turns: usize) {
 
 #[test]
 fn many_transfers_share_system_calls() {
-    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let (Some(builder), Some(fd)) = (builder(Routes::default()), direct()) else { return };
     let submissions = builder.submissions();
     let ctx = builder.build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         let operations = TASKS * TURNS;
         // On a machine that is busy with something else groups may take a while to form.
         let mut calls = Vec::new();
@@ -83,9 +74,9 @@ fn many_transfers_share_system_calls() {
 
 #[test]
 fn one_transfer_after_many_does_not_wait_for_others() {
-    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let (Some(builder), Some(fd)) = (builder(Routes::default()), direct()) else { return };
     let ctx = builder.build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         for _ in 0..20 {
             block_on(read_many(&ctx, &fd, 10));
             let read = ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, BLOCK as u64);
@@ -98,9 +89,9 @@ fn one_transfer_after_many_does_not_wait_for_others() {
 
 #[test]
 fn what_waits_for_room_is_carried_out() {
-    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let (Some(builder), Some(fd)) = (builder(Routes::default()), direct()) else { return };
     let ctx = builder.max_requests(8).build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         for round in 0..10 {
             let read = |number: usize| ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64);
             // Where each read ends in its first poll none has to wait: so every other time they are submitted before any is polled.
@@ -134,12 +125,11 @@ type Write<'a> = Pin<Box<dyn Future<Output = (io::Result<usize>, AlignedBuf)> + 
 
 /// Writes blocks whose futures are polled once and then given up, while many reads are under way; they are carried out all the same.
 fn written_although(give_up: fn(Write<'_>)) {
-    let (Some(builder), Some((_file, fd)), Some((target, to))) = (builder(Routes::default()), direct(), direct())
-    else {
+    let (Some(builder), Some(fd), Some(to)) = (builder(Routes::default()), direct(), direct()) else {
         return;
     };
     let ctx = builder.build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         beside_many(&ctx, &fd, || {
             for number in 0..40 {
                 let content = [0xa0 | number as u8; BLOCK];
@@ -149,10 +139,10 @@ fn written_although(give_up: fn(Write<'_>)) {
                 let waker = noop_waker();
                 let _ended_or_not = write.as_mut().poll(&mut TaskContext::from_waker(&waker));
                 give_up(write);
-                let mut found = [0; BLOCK];
-                wait_until("the write", || {
-                    target.as_file().read_exact_at(&mut found, (number * BLOCK) as u64).expect("a read");
-                    found == content
+                let mut found = AlignedBuf::zeroed(BLOCK, BLOCK);
+                until("the write", || {
+                    to.file().read_exact_at(&mut found, (number * BLOCK) as u64).expect("a read");
+                    found[..] == content
                 });
             }
         });
@@ -171,9 +161,9 @@ fn a_write_that_is_polled_once_and_dropped_is_carried_out() {
 
 #[test]
 fn a_task_that_does_not_come_for_its_group_holds_up_nobody() {
-    let (Some(builder), Some((_file, fd))) = (builder(Routes::default()), direct()) else { return };
+    let (Some(builder), Some(fd)) = (builder(Routes::default()), direct()) else { return };
     let ctx = builder.build().expect("a context");
-    within(60, move || {
+    within(Duration::from_secs(60), move || {
         // These are woken, and nobody polls them until the end.
         let read = |number: usize| Box::pin(ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64));
         let mut idle = Vec::new();

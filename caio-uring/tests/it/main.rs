@@ -5,7 +5,6 @@ mod support;
 
 mod cancel;
 mod completion;
-mod conformance;
 mod driver;
 mod gather;
 mod options;

@@ -1,11 +1,12 @@
 //! Options of the ring: registered files and buffers, a submission thread, polled devices.
 
-use crate::support::{assert_content, file, pipe, ring, within};
-use caio_core::{AlignedBuf, BackendKind, IoBuf, IoPriority, NO_OFFSET, SharedFd};
+use crate::support::{assert_content, file, ring};
+use caio_conformance::kit::{direct_file, pipe, until, within};
+use caio_conformance::test_dir;
+use caio_core::{AlignedBuf, BackendKind, IoBuf, IoPriority, NO_OFFSET};
 use caio_uring::BufPool;
 use futures::executor::block_on;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 #[test]
@@ -67,7 +68,7 @@ fn a_buffer_outlives_its_pool_and_its_context() {
     let Ok(ctx) = builder.registered_buffers(&pool).build() else { return };
     let (reader, _writer) = pipe();
     drop(ctx.read_into(pool.take().expect("a buffer"), &reader, NO_OFFSET).submit());
-    crate::support::wait_until("it is back", || pool.take().is_some());
+    until("it is back", || pool.take().is_some());
     let mut buf = pool.take().expect("a buffer");
     drop((pool, ctx));
     assert_eq!(buf.fill(&[7; 5000]), 4096);
@@ -91,7 +92,7 @@ fn a_submission_thread_takes_everything() {
             return println!("SKIP: {refusal}");
         }
     };
-    within(30, move || {
+    within(Duration::from_secs(30), move || {
         let fd = file(&[1; 4096]);
         for round in 0..200 {
             let reads = (0..50).map(|at| ctx.read(8, &fd, at));
@@ -115,16 +116,11 @@ fn polled_devices_serve_direct_files_and_the_pool_the_rest() {
         Ok(ctx) => ctx,
         Err(refusal) => return println!("SKIP: {refusal}"),
     };
-    within(30, move || {
+    within(Duration::from_secs(30), move || {
         let fd = file(b"content");
         assert_content(&ctx, &fd, 0, b"content");
         assert_eq!(ctx.stats().fallback, 1, "a file in the page cache takes the pool");
-        let folder =
-            tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempdir()).expect("a folder");
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).custom_flags(libc::O_DIRECT);
-        let Ok(direct) = options.open(folder.path().join("direct")) else { return println!("SKIP: no O_DIRECT here") };
-        let direct = SharedFd::from(direct);
+        let Some(direct) = direct_file(&test_dir!(), &[]) else { return };
         for _ in 0..3 {
             let (written, buf) = block_on(ctx.write(AlignedBuf::zeroed(4096, 4096), &direct, 0));
             assert_eq!(written.expect("a direct write"), 4096);

@@ -1,37 +1,24 @@
 //! io_uring refused: found out when a context is made, with what to do about it; and later, without losing an operation.
 
-use crate::support::{file, ring, within};
+use crate::support::{file, ring};
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
+use caio_conformance::kit::{Resource, as_nobody, limit, within};
 use caio_core::{Context, Refusal};
 use caio_uring::{Route, Routes, Uring};
 use futures::executor::block_on;
 use std::io;
+use std::time::Duration;
 
 /// Has a system call answer an error in the calling thread, and in the threads that it starts. `false` where that is not possible.
 fn refuse(call: libc::c_long, errno: i32) -> bool {
-    let code = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut program = [
-        code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, call as u32),
-        code(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
-        code(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program is well-formed and lives through the calls; both bind the calling thread alone.
-    unsafe {
-        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) == 0
-    }
+    refuse_or_skip(&[Refused::always(call, errno)])
 }
 
 /// The refusal of a context that is made where a call is refused.
 fn refusal(call: libc::c_long, errno: i32) -> Option<Refusal> {
     let _available = ring()?;
-    let attempt = within(20, move || refuse(call, errno).then(|| Uring::builder().build()));
-    let Some(built) = attempt else {
-        println!("SKIP: no seccomp filter can be set here");
-        return None;
-    };
-    let error: io::Error = built.expect_err("it was refused");
+    let attempt = within(Duration::from_secs(20), move || refuse(call, errno).then(|| Uring::builder().build()));
+    let error: io::Error = attempt?.expect_err("it was refused");
     let refusal = error.get_ref().and_then(|inner| inner.downcast_ref::<Refusal>()).expect("a refusal");
     assert_eq!(refusal.errno(), Some(errno));
     Some(refusal.clone())
@@ -83,7 +70,7 @@ fn a_ring_that_is_forbidden_later_loses_nothing() {
     let fd = file(b"content");
     assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
     let (later, same) = (ctx.clone(), fd.clone());
-    let forbidden = within(20, move || {
+    let forbidden = within(Duration::from_secs(20), move || {
         refuse(libc::SYS_io_uring_enter, libc::EPERM).then(|| {
             let mut batch = later.batch();
             let reads: Vec<_> = (0..20).map(|at| batch.read(1, &same, at % 7)).collect();
@@ -94,7 +81,7 @@ fn a_ring_that_is_forbidden_later_loses_nothing() {
         })
     });
     if forbidden.is_none() {
-        return println!("SKIP: no seccomp filter can be set here");
+        return;
     }
     assert_eq!((ctx.stats().fallback, ctx.in_flight()), (20, 0));
     assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
@@ -108,10 +95,11 @@ fn pressed(errno: i32) {
     assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
     // In this thread every flush fails; the thread that takes completions flushes instead.
     let (later, same) = (ctx.clone(), fd.clone());
-    let read = within(20, move || refuse(libc::SYS_io_uring_enter, errno).then(|| block_on(later.read(7, &same, 0))));
-    match read {
-        Some(read) => assert_eq!(read.expect("a read"), b"content"),
-        None => println!("SKIP: no seccomp filter can be set here"),
+    let read = within(Duration::from_secs(20), move || {
+        refuse(libc::SYS_io_uring_enter, errno).then(|| block_on(later.read(7, &same, 0)))
+    });
+    if let Some(read) = read {
+        assert_eq!(read.expect("a read"), b"content");
     }
 }
 
@@ -121,46 +109,17 @@ fn a_kernel_under_pressure_is_asked_again() {
     pressed(libc::EBUSY);
 }
 
-/// As root no limit binds, so another user runs a test in a process of its own.
-fn as_another_user(test: &str) {
-    // SAFETY: asks for a number.
-    if ring().is_none() || unsafe { libc::geteuid() } != 0 {
-        return println!("SKIP: only root can become another user");
-    }
-    use std::os::unix::process::CommandExt;
-    // By this name, because the folder that it is in may not be open to others.
-    let mut command = std::process::Command::new("/proc/self/exe");
-    command.args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"]).uid(65534).current_dir("/");
-    let output = command.output().expect("a process");
-    let text = String::from_utf8_lossy(&output.stdout);
-    println!("{text}");
-    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Sets a limit of the process.
-fn limit(what: libc::__rlimit_resource_t, to: u64) {
-    let limit = libc::rlimit { rlim_cur: to, rlim_max: libc::RLIM_INFINITY };
-    let mut before = limit;
-    // SAFETY: the calls read and write locals.
-    let set = unsafe {
-        libc::getrlimit(what, &raw mut before);
-        libc::setrlimit(what, &libc::rlimit { rlim_max: before.rlim_max, ..limit })
-    };
-    assert_eq!(set, 0, "{}", io::Error::last_os_error());
-}
-
 #[test]
 fn less_memory_makes_a_smaller_ring() {
-    as_another_user("refused::as_a_user_with_little_memory");
+    as_nobody("refused::less_memory_makes_a_smaller_ring", as_a_user_with_little_memory);
 }
 
 #[test]
 fn without_a_thread_to_take_completions_nothing_hangs() {
-    as_another_user("refused::as_a_user_without_threads");
+    as_nobody("refused::without_a_thread_to_take_completions_nothing_hangs", as_a_user_without_threads);
 }
 
-#[test]
-#[ignore = "run by the test above as another user"]
+/// The kernel has no thread for us, and then it has.
 fn as_a_user_without_threads() {
     let routes = Routes::all(Route::Ring);
     let ctx = match Uring::builder().routes(routes).max_requests(8).build() {
@@ -168,20 +127,19 @@ fn as_a_user_without_threads() {
         Err(refusal) => return println!("SKIP: {refusal}"),
     };
     let fd = caio_core::SharedFd::from(std::fs::File::open("/proc/self/exe").expect("this program"));
-    limit(libc::RLIMIT_NPROC, 1);
+    let before = limit(Resource::Threads, 1);
     if std::thread::Builder::new().spawn(|| {}).is_ok() {
         return println!("SKIP: the limit of threads does not bind");
     }
     let error = block_on(ctx.read(4, &fd, 0)).expect_err("nobody can take its completion");
     assert_eq!(caio_core::errno(&error), Some(libc::EAGAIN), "{error}");
-    limit(libc::RLIMIT_NPROC, 1000);
+    limit(Resource::Threads, before);
     assert_eq!(block_on(ctx.read(4, &fd, 0)).expect("a read"), b"\x7fELF");
 }
 
-#[test]
-#[ignore = "run by the test above as another user"]
+/// The kernel charges a ring's memory to the user.
 fn as_a_user_with_little_memory() {
-    limit(libc::RLIMIT_MEMLOCK, 256 << 10);
+    limit(Resource::LockedMemory, 256 << 10);
     let routes = Routes::all(Route::Ring);
     let ctx = Uring::builder().routes(routes).max_requests(8192).build().expect("a smaller ring");
     println!("{} of 8192 requests", ctx.max_requests());

@@ -1,13 +1,15 @@
 //! Every kind of operation on every route.
 
-use crate::support::{assert_content, builder, file, pipe, within};
+use crate::support::{assert_content, builder, file};
+use caio_conformance::kit::{direct_file, pipe, within};
+use caio_conformance::test_dir;
 use caio_core::{AlignedBuf, Context, NO_OFFSET, SharedFd};
 use caio_uring::{Builder, Route, Routes};
 use futures::FutureExt;
 use futures::executor::block_on;
 use io_uring::opcode;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 /// The routes that are forced in turn.
 fn all_routes() -> [Routes; 3] {
@@ -101,19 +103,7 @@ fn an_operation_that_the_kernel_lacks_takes_the_pool_alone() {
 fn a_direct_file_goes_through_the_ring() {
     let Some(builder) = builder(Routes::default()) else { return };
     let ctx = builder.build().expect("a context");
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).or_else(|_| tempfile::tempdir()).expect("a folder");
-    let options = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .custom_flags(libc::O_DIRECT)
-        .open(folder.path().join("direct"));
-    let Ok(opened) = options else {
-        println!("SKIP: no O_DIRECT here");
-        return;
-    };
-    let fd: SharedFd = opened.into();
+    let Some(fd) = direct_file(&test_dir!(), &[]) else { return };
     let mut buf = AlignedBuf::zeroed(4096, 4096);
     buf.copy_from_slice(&[9; 4096]);
     let (written, buf) = block_on(ctx.write(buf, &fd, 4096));
@@ -130,7 +120,7 @@ fn a_stream_is_read_and_written_without_an_offset() {
         let (reader, mut writer) = pipe();
         let read = ctx.read(16, &reader, NO_OFFSET).submit();
         writer.write_all(b"late").expect("a write");
-        assert_eq!(within(10, move || block_on(read)).expect("a read"), b"late");
+        assert_eq!(within(Duration::from_secs(10), move || block_on(read)).expect("a read"), b"late");
     }
 }
 
@@ -141,7 +131,7 @@ fn operations_of_both_ways_wait_for_one_another() {
     routes.writes = Route::Pool;
     let Some(builder) = builder(routes) else { return };
     let ctx = builder.max_requests(2).build().expect("a context");
-    within(20, move || {
+    within(Duration::from_secs(20), move || {
         let fd = file(&[b'1'; 4096]);
         for _ in 0..50 {
             let writes = (0..8).map(|at| ctx.write(b"1", &fd, at).submit());

@@ -1,15 +1,12 @@
 //! The end of a context: everything comes back, whatever was in flight.
 
-use crate::support::{file, footprint, pipe, ring, wait_until};
+use crate::support::{file, footprint, ring};
+use caio_conformance::kit::{alone, pipe, until};
 use caio_core::NO_OFFSET;
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use futures::executor::block_on;
 use std::os::fd::AsFd;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
-
-/// One at a time counts the descriptors and threads of the process.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Makes and drops contexts in a process of its own, so that other tests do not disturb the count.
 fn come_and_go(contexts: usize) {
@@ -24,10 +21,10 @@ fn come_and_go(contexts: usize) {
         }
     };
     (0..50).for_each(|_| once(false));
-    wait_until("the first have ended", || footprint().1 <= 3);
+    until("the first have ended", || footprint().1 <= 3);
     let (fds, threads, pages) = footprint();
     (0..contexts).for_each(|number| once(number % 10 == 0));
-    wait_until("descriptors and threads are back", || {
+    until("descriptors and threads are back", || {
         let (fds_now, threads_now, _) = footprint();
         fds_now <= fds && threads_now <= threads
     });
@@ -37,37 +34,18 @@ fn come_and_go(contexts: usize) {
 
 #[test]
 fn contexts_that_come_and_go_leave_nothing_behind() {
-    in_a_process_of_its_own("shutdown::two_hundred_contexts");
-}
-
-#[test]
-#[ignore = "run by the test above in a process of its own"]
-fn two_hundred_contexts() {
-    come_and_go(200);
+    alone("shutdown::contexts_that_come_and_go_leave_nothing_behind", || come_and_go(200));
 }
 
 #[test]
 #[ignore = "takes a minute; run it alone"]
 fn ten_thousand_contexts() {
-    come_and_go(10_000);
-}
-
-/// Runs an ignored test in a process of its own.
-fn in_a_process_of_its_own(test: &str) {
-    let program = std::env::current_exe().expect("this program");
-    let output = std::process::Command::new(program)
-        .args([test, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-        .output()
-        .expect("a process");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("1 passed"), "{text}");
+    alone("shutdown::ten_thousand_contexts", || come_and_go(10_000));
 }
 
 #[test]
 fn dropping_does_not_wait_and_lets_go_of_the_pipe() {
     let Some(builder) = ring() else { return };
-    let _alone = ALONE.lock();
     let ctx = builder.build().expect("a context");
     let (reader, writer) = pipe();
     let reads: Vec<_> = (0..20).map(|_| ctx.read(8, &reader, NO_OFFSET).submit()).collect();
@@ -75,7 +53,7 @@ fn dropping_does_not_wait_and_lets_go_of_the_pipe() {
     drop(reads);
     drop((ctx, reader));
     assert!(begun.elapsed() < Duration::from_secs(2), "dropping has waited");
-    wait_until("nobody reads the pipe", || {
+    until("nobody reads the pipe", || {
         let mut end = [PollFd::new(writer.as_fd(), PollEvents::OUT)];
         poll(&mut end, Some(Duration::ZERO)).expect("a poll");
         end[0].ready().contains(PollEvents::ERR)
@@ -92,7 +70,7 @@ fn a_forgotten_future_leaks_and_no_more() {
     std::mem::forget(ctx.read_into(vec![0; 64], &fd, 0).submit());
     std::io::Write::write_all(&mut writer, b"late").expect("a write");
     assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
-    wait_until("both have ended", || {
+    until("both have ended", || {
         block_on(ctx.read(1, &fd, 0)).expect("a read");
         ctx.in_flight() == 0
     });
@@ -100,11 +78,10 @@ fn a_forgotten_future_leaks_and_no_more() {
 
 #[test]
 fn an_idle_context_has_no_thread_that_wakes_up() {
-    in_a_process_of_its_own("shutdown::idle");
+    alone("shutdown::an_idle_context_has_no_thread_that_wakes_up", idle);
 }
 
-#[test]
-#[ignore = "run by the test above in a process of its own"]
+/// Counts how often its thread is switched to.
 fn idle() {
     let Some(builder) = ring() else { return };
     let before = footprint().1;
@@ -112,7 +89,6 @@ fn idle() {
     assert_eq!(footprint().1, before, "a context that has done nothing has no thread");
     let fd = file(&[1; 64]);
     (0..100).for_each(|_| drop(block_on(ctx.read(8, &fd, 0))));
-    std::thread::sleep(Duration::from_millis(20));
     let switches = || {
         let tasks = std::fs::read_dir("/proc/self/task").expect("tasks").flatten();
         let status = tasks.map(|task| {
@@ -125,8 +101,11 @@ fn idle() {
         });
         lines.collect::<Vec<_>>()
     };
-    let first = switches();
-    assert_eq!(first.len(), 1, "one thread takes completions");
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(switches(), first, "it woke up without need");
+    let stays_asleep = |time| {
+        let before = switches();
+        std::thread::sleep(time);
+        before.len() == 1 && switches() == before
+    };
+    until("one thread takes completions, and falls asleep", || stays_asleep(Duration::from_millis(50)));
+    assert!(stays_asleep(Duration::from_millis(300)), "it woke up without need");
 }

@@ -1,6 +1,6 @@
 //! Operations on a buffer that is reused allocate nothing in the steady state.
 
-use crate::subjects::{Backend, backends};
+use crate::backends::{Backend, backends};
 use caio::{AlignedBuf, Context, IoBufMut, SharedFd};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::Command;
@@ -66,11 +66,7 @@ fn count(ctx: &Context, fd: &SharedFd) -> u64 {
 /// A file past the cache, where the file system has that.
 #[cfg(target_os = "linux")]
 fn direct() -> Option<SharedFd> {
-    let path = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a file").into_temp_path();
-    let mut options = std::fs::File::options();
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_DIRECT);
-    let opened = options.read(true).write(true).open(&path);
-    opened.inspect_err(|error| eprintln!("SKIP: no O_DIRECT here: {error}")).ok().map(SharedFd::from)
+    caio_conformance::kit::direct_file(&caio_conformance::test_dir!(), &[])
 }
 
 /// A file past the cache: not on this system.

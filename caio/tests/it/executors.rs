@@ -1,6 +1,7 @@
 //! The same futures under every executor, on every backend.
 
-use crate::subjects::{backends, executors};
+use crate::backends::backends;
+use crate::runtimes::executors;
 use caio::{Context, Outcome, SharedFd};
 use std::io;
 use std::time::Duration;

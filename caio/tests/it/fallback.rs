@@ -1,6 +1,6 @@
 //! The order in which backends are tried, and who has a word in it.
 
-use crate::subjects::backends;
+use crate::backends::backends;
 use caio::{BackendKind, Context};
 use std::process::Command;
 

@@ -1,13 +1,13 @@
 //! Contexts come and go, and leave nothing behind.
 
-use crate::subjects::{Backend, backends};
+use crate::backends::{Backend, backends};
 use caio::{Context, SharedFd};
+use caio_conformance::kit::alone;
 use futures::FutureExt;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How many contexts a quick run makes; every tenth has operations in flight when it is dropped.
@@ -99,10 +99,8 @@ fn settle(before: Holdings) -> Holdings {
     }
 }
 
-#[test]
-#[ignore = "the tests below run it in a process of its own"]
-fn in_a_process_of_its_own() {
-    let contexts: usize = std::env::var("CAIO_TEST_CONTEXTS").ok().and_then(|text| text.parse().ok()).unwrap_or(QUICK);
+/// Makes and drops contexts with each backend, in a process of its own, so that no other test is counted.
+fn come_and_go(contexts: usize) {
     for backend in backends().into_iter().filter(|backend| *backend != Backend::Portable) {
         // The writer stays open and silent: a read of this pipe ends only if somebody ends it.
         let (reader, _writer) = UnixStream::pair().expect("a pair");
@@ -127,24 +125,13 @@ impl Holdings {
     }
 }
 
-/// Runs the above in a process of its own, so that no other test is counted.
-fn run(contexts: usize) {
-    let exe = std::env::current_exe().expect("this binary");
-    let mut command = Command::new(exe);
-    command.args(["leaks::in_a_process_of_its_own", "--exact", "--ignored", "--nocapture"]);
-    let output = command.env("CAIO_TEST_CONTEXTS", contexts.to_string()).output().expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    println!("{text}");
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-}
-
 #[test]
 fn contexts_leave_nothing_behind() {
-    run(QUICK);
+    alone("leaks::contexts_leave_nothing_behind", || come_and_go(QUICK));
 }
 
 #[test]
 #[ignore = "it takes minutes"]
 fn ten_thousand_contexts_leave_nothing_behind() {
-    run(FULL);
+    alone("leaks::ten_thousand_contexts_leave_nothing_behind", || come_and_go(FULL));
 }

@@ -5,11 +5,11 @@
 
 mod allocations;
 mod api;
-mod conformance;
+mod backends;
 mod executors;
 mod fallback;
 #[cfg(target_os = "linux")]
 mod leaks;
 #[cfg(target_os = "linux")]
 mod refused;
-mod subjects;
+mod runtimes;

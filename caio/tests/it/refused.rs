@@ -1,43 +1,17 @@
 //! What happens where a host refuses a backend: the next one is used, and the reason and the remedy can be read.
 
 use caio::{BackendKind, Context};
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
 use std::io;
 use std::thread;
 
-#[allow(unsafe_code)]
-mod seccomp {
-    //! A filter that answers some system calls of the calling thread with an error.
-    use std::io;
-
-    /// Loads the system call's number.
-    const LOAD: libc::sock_filter = libc::sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 };
-    /// Lets the call through.
-    const ALLOW: libc::sock_filter = libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
-
-    /// Has each of the calls fail with `errno`, in this thread and those that it starts.
-    pub(super) fn refuse(calls: &[libc::c_long], errno: i32) -> io::Result<()> {
-        let mut program = vec![LOAD];
-        for call in calls {
-            let k = u32::try_from(*call).map_err(io::Error::other)?;
-            program.push(libc::sock_filter { code: 0x15, jt: 0, jf: 1, k });
-            program.push(libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | errno as u32 });
-        }
-        program.push(ALLOW);
-        let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-        // SAFETY: these calls read `filter` and its program, which live until they return.
-        let refused = unsafe {
-            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-                || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) != 0
-        };
-        if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-}
-
 /// Runs a check in a thread of its own in which the calls are refused.
 fn under(calls: &'static [libc::c_long], errno: i32, check: impl FnOnce() + Send + 'static) {
-    let run = move || match seccomp::refuse(calls, errno) {
-        Ok(()) => check(),
-        Err(error) => eprintln!("SKIP: no seccomp filter can be set here: {error}"),
+    let run = move || {
+        let refused: Vec<_> = calls.iter().map(|call| Refused::always(*call, errno)).collect();
+        if refuse_or_skip(&refused) {
+            check();
+        }
     };
     thread::spawn(run).join().expect("the check passes");
 }

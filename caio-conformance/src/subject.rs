@@ -1,0 +1,76 @@
+//! A backend under test.
+
+use caio_core::{Context, Driver, Settings};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// How a context is opened; with a driver where [`Settings::driven`] asks for one.
+type Open = dyn Fn(&Settings) -> io::Result<(Context, Option<Driver>)> + Send + Sync;
+
+/// A backend under test.
+#[derive(Clone)]
+pub struct Subject {
+    /// The first part of its tests' names.
+    name: &'static str,
+    /// Opens a context with it, and with no other.
+    open: Arc<Open>,
+    /// Whether it uses nothing but `std`: then a transfer that waits cannot be taken back.
+    portable: bool,
+    /// Which cases it is asked, by name.
+    asked: fn(&str) -> bool,
+}
+
+impl Subject {
+    /// A backend by the function that opens a context with it, and with no other. The function gives a
+    /// driver if [`Settings::driven`] asks for one and the system has one.
+    pub fn new(
+        name: &'static str,
+        open: impl Fn(&Settings) -> io::Result<(Context, Option<Driver>)> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, open: Arc::new(open), portable: false, asked: |_| true }
+    }
+
+    /// Says that it uses nothing but `std`, which cannot take back a transfer that waits for a pipe.
+    /// [`Settings::portable`] is then set.
+    #[must_use]
+    pub fn portable(mut self) -> Self {
+        self.portable = true;
+        self
+    }
+
+    /// Asks it only the cases whose name, as `theme::case`, the function accepts.
+    #[must_use]
+    pub fn only(mut self, asked: fn(&str) -> bool) -> Self {
+        self.asked = asked;
+        self
+    }
+
+    /// The first part of its tests' names.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it uses nothing but `std`.
+    pub(crate) fn is_portable(&self) -> bool {
+        self.portable
+    }
+
+    /// Whether it is asked a case.
+    pub(crate) fn is_asked(&self, case: &str) -> bool {
+        (self.asked)(case)
+    }
+
+    /// Opens a context.
+    pub(crate) fn open(&self, settings: &Settings) -> io::Result<(Context, Option<Driver>)> {
+        let mut settings = settings.clone();
+        settings.portable |= self.portable;
+        (self.open)(&settings)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("name", &self.name).field("portable", &self.portable).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! The behaviours that every backend shows, through the facade.
+
+use backends::{Backend, backends};
+use caio_conformance::{Subject, run, test_dir};
+use std::process::ExitCode;
+
+#[path = "it/backends.rs"]
+mod backends;
+
+fn main() -> ExitCode {
+    run(&test_dir!(), backends().into_iter().map(subject).collect())
+}
+
+/// The suite's view of a backend.
+fn subject(backend: Backend) -> Subject {
+    let subject = Subject::new(backend.name(), move |settings| {
+        let mut builder = backend.builder().max_requests(settings.max_requests);
+        if let Some(threads) = settings.pool_size {
+            builder = builder.pool_size(threads);
+        }
+        let (ctx, driver) = if settings.driven {
+            let (ctx, driver) = builder.build_with_driver()?;
+            (ctx, Some(driver))
+        } else {
+            (builder.build()?, None)
+        };
+        if let Backend::Forced(kind) = backend {
+            assert_eq!(ctx.backend(), kind, "a forced backend never falls back");
+        }
+        Ok((ctx, driver))
+    });
+    let portable = backend == Backend::Portable || backend == Backend::Auto && is_portable_forced();
+    if portable { subject.portable() } else { subject }
+}
+
+/// Whether the environment forces the portable threads.
+fn is_portable_forced() -> bool {
+    std::env::var_os("CAIO_IMPL").is_some_and(|name| name == "python")
+}
