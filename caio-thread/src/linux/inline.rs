@@ -30,7 +30,7 @@ fn read(attempt: Attempt<'_>) -> Attempted {
     // The call with flags finds no fault with a directory that it need not read anything of.
     let flags = if asked == 0 || in_memory { RwFlags::empty() } else { RwFlags::NOWAIT };
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
-    match unsafe { transfer(op, fd, flags) } {
+    match unsafe { transfer(op, fd.as_fd(), flags) } {
         Ok(bytes) => {
             let end = op.offset().map(|offset| offset + bytes as u64);
             if bytes != 0 && bytes < asked && !in_memory && !end.is_some_and(|end| ends_at(fd, end)) {
@@ -60,7 +60,7 @@ fn write(attempt: Attempt<'_>) -> Attempted {
         return attempt.missed();
     }
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
-    match unsafe { transfer(op, fd, RwFlags::NOWAIT) } {
+    match unsafe { transfer(op, fd.as_fd(), RwFlags::NOWAIT) } {
         // The rest would have had to wait. All of it again is the same write, unless it went to the end of the file.
         Ok(bytes) if bytes < asked && !is_append(fd) => attempt.missed(),
         // SAFETY: so many bytes were written; no memory was read into.
