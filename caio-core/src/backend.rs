@@ -10,21 +10,25 @@ use std::time::Duration;
 
 /// Carries out operations. One file of each backend crate implements it.
 ///
-/// The way of an operation: [`attempt`](Self::attempt) may finish it on the spot; else core enters it in the table and
-/// gives it to [`submit`](Self::submit), then [`flush`](Self::flush)es; the backend delivers it through its [`Completer`]
-/// from whatever thread sees the completion. Until a future parks, core calls [`reap`](Self::reap) at each of its polls;
-/// from [`arm`](Self::arm) on the backend delivers by itself.
+/// The way of an operation: [`attempt`](Self::attempt) may finish it on the spot; else core enters
+/// it in the table and gives it to [`submit`](Self::submit), then [`flush`](Self::flush)es; the
+/// backend delivers it through its [`Completer`] from whatever thread sees the completion. Until a
+/// future parks, core calls [`reap`](Self::reap) at each of its polls; from [`arm`](Self::arm) on
+/// the backend delivers by itself.
 ///
-/// No method blocks, and none is called under a lock of core's. A backend holds none of its own locks when it
-/// delivers, because that wakes tasks and may call `submit` for operations that waited for room.
+/// No method blocks, and none is called under a lock of core's. A backend holds none of its own
+/// locks when it delivers, because that wakes tasks and may call `submit` for operations that
+/// waited for room.
 ///
 /// # Safety
 /// Core believes a backend, and frees memory on its word. Whoever implements it promises that
-/// - a [`Request`], and a [`Finished`] made of it, is delivered once, to the [`Completer`] that the backend was opened with, and the
-///   backend serves no other context;
-/// - nobody follows a request's pointers once it was delivered, and a request is not kept beyond the backend's end;
+/// - a [`Request`], and a [`Finished`] made of it, is delivered once, to the [`Completer`] that the
+///   backend was opened with, and the backend serves no other context;
+/// - nobody follows a request's pointers once it was delivered, and a request is not kept beyond
+///   the backend's end;
 /// - an [`Attempted`] answers the [`Attempt`] that it was made of, in the same call;
-/// - at the end of [`shutdown`](Self::shutdown) each operation is delivered sooner or later, or the completer is leaked.
+/// - at the end of [`shutdown`](Self::shutdown) each operation is delivered sooner or later, or the
+///   completer is leaked.
 ///
 /// ```ignore-windows
 /// use caio_core::{
@@ -90,36 +94,38 @@ use std::time::Duration;
 /// }
 /// ```
 pub unsafe trait Backend: Send + Sync + 'static {
-    /// Finishes a [`CachedRead`](crate::OpClass::CachedRead) or a [`BufferedWrite`](crate::OpClass::BufferedWrite) here and now,
-    /// if that takes no longer than copying [`MAX_INLINE_BYTES`](crate::MAX_INLINE_BYTES); touches no lock on a hit.
+    /// Finishes a [`CachedRead`](crate::OpClass::CachedRead) or a
+    /// [`BufferedWrite`](crate::OpClass::BufferedWrite) here and now, if that takes no longer than
+    /// copying [`MAX_INLINE_BYTES`](crate::MAX_INLINE_BYTES); touches no lock on a hit.
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         attempt.missed()
     }
 
-    /// Takes an operation over. At most [`Context::max_requests`](crate::Context::max_requests) transfers and syncs are out at any
-    /// time, and as many reads and as many writes of streams. It must not call [`Completer::deliver`] for this request in the
-    /// caller's stack.
+    /// Takes an operation over. At most [`Context::max_requests`](crate::Context::max_requests)
+    /// transfers and syncs are out at any time, and as many reads and as many writes of streams. It
+    /// must not call [`Completer::deliver`] for this request in the caller's stack.
     ///
     /// # Errors
     /// The request, ended, where it can be seen at once that it ends; core delivers it.
     fn submit(&self, request: Request) -> Result<Submitted, Finished>;
 
-    /// What [`submit`](Self::submit) has queued reaches the kernel or the workers. Called by core after one or more submissions;
-    /// called by the backend itself after its deliveries, which may have submitted.
+    /// What [`submit`](Self::submit) has queued reaches the kernel or the workers. Called by core
+    /// after one or more submissions; called by the backend itself after its deliveries, which may
+    /// have submitted.
     fn flush(&self, _how: Flush) {}
 
     /// Delivers completions that are there already.
     fn reap(&self) {}
 
-    /// A future parks: a completion must now be delivered without anybody calling [`reap`](Self::reap).
-    /// Completions that arrived before this call count as well.
+    /// A future parks: a completion must now be delivered without anybody calling
+    /// [`reap`](Self::reap). Completions that arrived before this call count as well.
     fn arm(&self) {}
 
     /// Tries to end an operation early; it is delivered either way. The key may be stale.
     fn cancel(&self, key: Key);
 
-    /// The last handle of the context, or its driver, is gone: end what runs, deliver it, free everything; by itself. May be called
-    /// again.
+    /// The last handle of the context, or its driver, is gone: end what runs, deliver it, free
+    /// everything; by itself. May be called again.
     fn shutdown(&self);
 }
 
@@ -128,9 +134,11 @@ pub unsafe trait Backend: Send + Sync + 'static {
 pub enum Submitted {
     /// It is completed by itself.
     Alone,
-    /// It is completed together with others. Its future does not look for its end. It is flushed at its future's second poll
-    /// ([`Flush::WithGroup`]), when the executor's other tasks have submitted theirs; and when the future has its result, it calls
-    /// [`Backend::reap`] for the rest of the group. The backend flushes and delivers by itself for futures that are not polled.
+    /// It is completed together with others. Its future does not look for its end. It is flushed at
+    /// its future's second poll ([`Flush::WithGroup`]), when the executor's other tasks have
+    /// submitted theirs; and when the future has its result, it calls [`Backend::reap`] for the
+    /// rest of the group. The backend flushes and delivers by itself for futures that are not
+    /// polled.
     Grouped,
 }
 
@@ -149,7 +157,8 @@ pub struct Opened {
     pub backend: Arc<dyn Backend>,
     /// Which one it is.
     pub kind: BackendKind,
-    /// The bound that it really has: that of the settings, or less where the system had no more to give.
+    /// The bound that it really has: that of the settings, or less where the system had no more to
+    /// give.
     pub max_requests: usize,
     /// How completions are taken, where an external event loop drives it. Nobody else keeps it.
     pub driver: Option<Arc<dyn Drive>>,
@@ -170,8 +179,8 @@ pub trait Drive: Send + Sync + 'static {
     #[cfg(unix)]
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_>;
 
-    /// Resets the descriptor, then delivers up to `max` completions that are there, and says how many. Where some may be left the
-    /// descriptor polls readable again. It does not wait.
+    /// Resets the descriptor, then delivers up to `max` completions that are there, and says how
+    /// many. Where some may be left the descriptor polls readable again. It does not wait.
     ///
     /// # Errors
     /// Those of the system calls.
@@ -180,7 +189,8 @@ pub trait Drive: Send + Sync + 'static {
     /// Makes the descriptor readable: what a driver waits for has ended elsewhere.
     fn notify(&self);
 
-    /// How long a driver may wait before it takes again, where not all completions make the descriptor readable.
+    /// How long a driver may wait before it takes again, where not all completions make the
+    /// descriptor readable.
     fn pause(&self) -> Option<Duration> {
         None
     }
@@ -249,7 +259,8 @@ pub struct Candidate {
 
 inventory::collect!(Candidate);
 
-/// Announces a backend, so that [`Context::builder`](crate::Context::builder) can choose it wherever its crate is linked in.
+/// Announces a backend, so that [`Context::builder`](crate::Context::builder) can choose it
+/// wherever its crate is linked in.
 ///
 /// ```standalone_crate
 /// # use caio_core::{BackendKind, Candidate, Completer, Opened, Refusal, Settings};

@@ -27,9 +27,9 @@ pub const MAX_BATCH: usize = 4096;
 
 /// Operations that start together, made by [`Context::batch`].
 ///
-/// They reach the kernel in one submission, as many of them as there is room for; the others follow in their turn. They are
-/// unordered, as all operations are. One that is awaited before its batch is submitted starts by itself; one that is dropped
-/// before never starts.
+/// They reach the kernel in one submission, as many of them as there is room for; the others follow
+/// in their turn. They are unordered, as all operations are. One that is awaited before its batch
+/// is submitted starts by itself; one that is dropped before never starts.
 ///
 /// ```
 /// # fn with(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -198,7 +198,8 @@ impl Batch {
     /// Starts them all.
     ///
     /// # Errors
-    /// If the context was closed, or belongs to the parent process. An operation's own error is its own result.
+    /// If the context was closed, or belongs to the parent process. An operation's own error is its
+    /// own result.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {

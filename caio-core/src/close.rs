@@ -7,12 +7,14 @@ use std::fs::File;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// The most threads that close files at a time. A socket that lingers keeps one for as long as that takes.
+/// The most threads that close files at a time. A socket that lingers keeps one for as long as that
+/// takes.
 const MAX_THREADS: usize = 4;
 /// How long a thread without work stays.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The files of a process that wait to be closed: there are no more of them than the process may have open.
+/// The files of a process that wait to be closed: there are no more of them than the process may
+/// have open.
 struct Closer {
     /// The process that it belongs to.
     process: Process,

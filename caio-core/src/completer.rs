@@ -4,6 +4,7 @@ use crate::Submitted;
 use crate::key::Key;
 use crate::request::{Finished, Request};
 use crate::shared::Shared;
+use crate::stats::Count;
 use std::io;
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ pub enum Completion {
 pub struct Completer(pub(crate) Arc<Shared>);
 
 impl Completer {
-    /// Delivers a request that has ended: its future is woken, and an operation that waited for room is submitted, and flushed.
-    /// Call it without holding a lock.
+    /// Delivers a request that has ended: its future is woken, and an operation that waited for
+    /// room is submitted, and flushed. Call it without holding a lock.
     pub fn deliver(&self, finished: Finished) {
         // A pool that a backend has borrowed calls this, and cannot flush the backend itself.
         if self.0.complete(finished.key, finished.completion) {
@@ -30,18 +31,19 @@ impl Completer {
         }
     }
 
-    /// Delivers what a kernel carried by its key, as [`deliver`](Self::deliver), but for the flush, which the caller does after one
-    /// or more of them. A stale key is ignored.
+    /// Delivers what a kernel carried by its key, as [`deliver`](Self::deliver), but for the flush,
+    /// which the caller does after one or more of them. A stale key is ignored.
     ///
     /// # Safety
-    /// The kernel has let go of the operation's memory. If the completion is `Done(Ok(n))` of a read, `n` bytes of its
-    /// memory are initialised.
+    /// The kernel has let go of the operation's memory. If the completion is `Done(Ok(n))` of a
+    /// read, `n` bytes of its memory are initialised.
     pub unsafe fn complete(&self, key: Key, completion: Completion) {
         self.0.complete(key, completion);
     }
 
-    /// Submits an operation once more, by `submit`: after `EAGAIN`, `EINTR` or an `ECANCELED` that nobody asked for. A cancel that
-    /// comes meanwhile reaches the backend afterwards. Says whether the operation has ended, or the key is stale.
+    /// Submits an operation once more, by `submit`: after `EAGAIN`, `EINTR` or an `ECANCELED` that
+    /// nobody asked for. A cancel that comes meanwhile reaches the backend afterwards. Says whether
+    /// the operation has ended, or the key is stale.
     ///
     /// # Safety
     /// No other request of this key is alive, and the kernel has let go of the operation's memory.
@@ -49,7 +51,8 @@ impl Completer {
         self.0.reissue(key, submit)
     }
 
-    /// Whether somebody asked for the operation to be cancelled, or its time is up: only then is an `ECANCELED` its result.
+    /// Whether somebody asked for the operation to be cancelled, or its time is up: only then is an
+    /// `ECANCELED` its result.
     #[must_use]
     pub fn is_cancel_asked(&self, key: Key) -> bool {
         self.0.table.is_cancel_asked(key)
@@ -57,12 +60,13 @@ impl Completer {
 
     /// Counts an operation that the backend handed to another route than its own.
     pub fn count_fallback(&self) {
-        self.0.stats.fallback();
+        self.0.stats.add(Count::Fallback, 1);
     }
 
-    /// A shutdown gives up operations that the kernel has not ended in time: their memory is leaked, and that is told.
+    /// A shutdown gives up operations that the kernel has not ended in time: their memory is
+    /// leaked, and that is told.
     pub fn gave_up(&self, operations: usize) {
-        self.0.stats.leaked(operations);
+        self.0.stats.add(Count::Leaked, operations);
         crate::trace::gave_up(operations);
     }
 
@@ -78,8 +82,8 @@ impl Completer {
         self.0.table.waiting()
     }
 
-    /// Lists the keys of all operations that the backend has out, for example to cancel them at its shutdown. What the list held
-    /// before is gone, its memory is used again.
+    /// Lists the keys of all operations that the backend has out, for example to cancel them at its
+    /// shutdown. What the list held before is gone, its memory is used again.
     pub fn running_keys(&self, keys: &mut Vec<Key>) {
         self.0.table.running_keys(keys);
     }

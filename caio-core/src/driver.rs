@@ -10,11 +10,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Delivers the completions of a context made by [`Builder::build_with_driver`](crate::Builder::build_with_driver), for which no
-/// thread of ours does so. Its descriptor polls readable while completions wait.
+/// Delivers the completions of a context made by
+/// [`Builder::build_with_driver`](crate::Builder::build_with_driver), for which no thread of ours
+/// does so. Its descriptor polls readable while completions wait.
 ///
-/// Keep it for as long as the context. Once it is dropped, operations that can be cancelled are, the others end by themselves, and
-/// new ones fail with an error that says so.
+/// Keep it for as long as the context. Once it is dropped, operations that can be cancelled are,
+/// the others end by themselves, and new ones fail with an error that says so.
 ///
 /// ```no_run
 /// # fn main() -> std::io::Result<()> {
@@ -36,8 +37,9 @@ impl Driver {
         Self { drive, shared }
     }
 
-    /// Delivers between `min` and `max` completions, and returns how many. It waits for `min`, or for as many as are in flight
-    /// where that is fewer, but no longer than `timeout`; with a `min` of 0 it does not wait.
+    /// Delivers between `min` and `max` completions, and returns how many. It waits for `min`, or
+    /// for as many as are in flight where that is fewer, but no longer than `timeout`; with a `min`
+    /// of 0 it does not wait.
     ///
     /// # Errors
     /// Those of the system call that waits; an error of its own in a child process.
@@ -83,7 +85,8 @@ impl Driver {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// A descriptor that polls readable while completions wait: for epoll, tokio's `AsyncFd`, async-io, asyncio.
+    /// A descriptor that polls readable while completions wait: for epoll, tokio's `AsyncFd`,
+    /// async-io, asyncio.
     ///
     /// ```
     /// use std::os::fd::{AsRawFd, RawFd};

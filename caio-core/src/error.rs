@@ -50,7 +50,8 @@ pub(crate) fn name(errno: i32) -> String {
     platform::errno_name(errno).map_or_else(|| format!("error {errno}"), str::to_owned)
 }
 
-/// Adds to a system's error what is known of its cause: so far, the alignment that `O_DIRECT` needs.
+/// Adds to a system's error what is known of its cause: so far, the alignment that `O_DIRECT`
+/// needs.
 pub(crate) fn explain(error: io::Error, transfers: bool, fd: &SharedFd) -> io::Error {
     if !transfers || error.raw_os_error() != Some(EINVAL) || !fd.is_direct() {
         return error;
@@ -94,16 +95,72 @@ pub(crate) fn timed_out(timeout: Duration) -> io::Error {
     io::Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))
 }
 
+/// Why a context refuses to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unusable {
+    /// It was closed.
+    Closed,
+    /// Its driver was dropped.
+    DriverGone,
+    /// It belongs to the parent process.
+    Inherited,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the context was closed and takes no new operations",
+            Self::DriverGone => {
+                "the driver of this context was dropped, so nobody takes its completions; keep it for as long as the context"
+            }
+            Self::Inherited => "this context belongs to the parent process; make a new one after fork",
+        })
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Whether an error says that the context was closed, or its driver dropped.
+///
+/// ```
+/// # fn with(ctx: &caio_core::Context, fd: &caio_core::SharedFd) {
+/// let result = futures::executor::block_on(async {
+///     ctx.close().await;
+///     ctx.fsync(fd).await
+/// });
+/// assert!(caio_core::is_closed(&result.unwrap_err()));
+/// # }
+/// ```
+#[must_use]
+pub fn is_closed(error: &io::Error) -> bool {
+    matches!(unusable(error), Some(Unusable::Closed | Unusable::DriverGone))
+}
+
+/// Whether an error says that the context belongs to the parent process, because this one was
+/// forked from it.
+///
+/// ```
+/// let error = std::io::Error::other("something else");
+/// assert!(!caio_core::is_inherited(&error));
+/// ```
+#[must_use]
+pub fn is_inherited(error: &io::Error) -> bool {
+    unusable(error) == Some(Unusable::Inherited)
+}
+
+/// What an error says of its context.
+fn unusable(error: &io::Error) -> Option<Unusable> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Unusable>()).copied()
+}
+
 /// The context was closed.
 pub(crate) fn closed() -> io::Error {
-    io::Error::other("the context was closed and takes no new operations")
+    io::Error::other(Unusable::Closed)
 }
 
 /// The driver of the context was dropped.
 pub(crate) fn driver_gone() -> io::Error {
-    io::Error::other(
-        "the driver of this context was dropped, so nobody takes its completions; keep it for as long as the context",
-    )
+    io::Error::other(Unusable::DriverGone)
 }
 
 /// A backend has no driver on this system.
@@ -113,7 +170,7 @@ pub(crate) fn no_driver(kind: BackendKind) -> io::Error {
 
 /// The context belongs to the parent process.
 pub(crate) fn inherited() -> io::Error {
-    io::Error::other("this context belongs to the parent process; make a new one after fork")
+    io::Error::other(Unusable::Inherited)
 }
 
 /// There is no memory for a buffer.

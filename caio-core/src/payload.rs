@@ -31,14 +31,16 @@ pub trait Payload: Sealed + Send {
     /// The buffer that a cancelled operation gives back.
     type Buffer;
 
-    /// Describes the operation at an offset. Its memory stays where it is until the payload is dropped.
+    /// Describes the operation at an offset. Its memory stays where it is until the payload is
+    /// dropped.
     #[doc(hidden)]
     fn op(&mut self, offset: u64) -> io::Result<Op>;
 
     /// The buffer with the operation's result.
     ///
     /// # Safety
-    /// The operation of [`op`](Self::op) has ended with this result, or never started and this is an error.
+    /// The operation of [`op`](Self::op) has ended with this result, or never started and this is
+    /// an error.
     #[doc(hidden)]
     unsafe fn finish(self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer>;
 
@@ -46,8 +48,8 @@ pub trait Payload: Sealed + Send {
     #[doc(hidden)]
     fn output(finished: BufResult<usize, Self::Buffer>) -> Self::Output;
 
-    /// The caller's result where the time is up though the kernel is not done; `None` where the caller's buffer is to come back,
-    /// which has to wait.
+    /// The caller's result where the time is up though the kernel is not done; `None` where the
+    /// caller's buffer is to come back, which has to wait.
     #[doc(hidden)]
     fn without_buffer(_error: io::Error) -> Option<Self::Output> {
         None
@@ -98,8 +100,9 @@ impl<P: Payload> Orphan for Abandoned<P> {
     fn discard(mut self: Box<Self>, completion: Completion) {
         let result = self.part.whole(completion);
         if let Some(payload) = self.payload.take() {
-            // SAFETY: the table gives this back only once the backend has delivered the operation, with its result; of a part
-            // that result counts only where all before it was transferred.
+            // SAFETY: the table gives this back only once the backend has delivered the operation,
+            // with its result; of a part that result counts only where all before it was
+            // transferred.
             drop(unsafe { payload.finish(result) });
         }
     }
@@ -144,7 +147,8 @@ impl Payload for Read {
 
     unsafe fn finish(mut self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer> {
         if let Ok(bytes) = result {
-            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes
+            // are initialised.
             unsafe { self.buf.set_len(bytes) }
         }
         (result, self.buf)
@@ -183,7 +187,8 @@ impl<B: IoBufMut> Payload for ReadInto<B> {
 
     unsafe fn finish(mut self, result: io::Result<usize>) -> Self::Output {
         if let Ok(bytes) = result {
-            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes
+            // are initialised.
             unsafe { self.0.set_init(bytes) }
         }
         (result, self.0)
@@ -251,7 +256,8 @@ impl<B> Vectored<B> {
             return Err(error::too_many_buffers(self.bufs.len()));
         }
         self.regions = self.bufs.iter_mut().map(region).collect();
-        // SAFETY: the boxed array stays where it is until the payload is dropped, which is after the operation's end.
+        // SAFETY: the boxed array stays where it is until the payload is dropped, which is after
+        // the operation's end.
         Ok(unsafe { Regions::new(&self.regions) })
     }
 }

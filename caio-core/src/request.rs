@@ -5,7 +5,8 @@ use crate::op::{IoPriority, Op, OpClass, Region};
 use crate::{Completion, SharedFd};
 use std::io::{self, IoSlice, IoSliceMut};
 
-/// An operation before it is in flight, to be finished at once in its caller's thread or not at all.
+/// An operation before it is in flight, to be finished at once in its caller's thread or not at
+/// all.
 #[derive(Debug)]
 pub struct Attempt<'a> {
     /// What is asked for.
@@ -37,7 +38,8 @@ impl<'a> Attempt<'a> {
         self.fd
     }
 
-    /// What kind of operation it is: a [`CachedRead`](OpClass::CachedRead) or a [`BufferedWrite`](OpClass::BufferedWrite).
+    /// What kind of operation it is: a [`CachedRead`](OpClass::CachedRead) or a
+    /// [`BufferedWrite`](OpClass::BufferedWrite).
     #[must_use]
     #[inline]
     pub fn class(&self) -> OpClass {
@@ -71,11 +73,12 @@ impl<'a> Attempt<'a> {
 #[must_use]
 pub struct Attempted(pub(crate) Option<io::Result<usize>>);
 
-/// An operation that a backend is to carry out; while a backend has it, the memory that it names is the backend's.
+/// An operation that a backend is to carry out; while a backend has it, the memory that it names is
+/// the backend's.
 ///
-/// A backend ends it in one of three ways: it runs it by [`view`](Self::view) and [`finish`](Self::finish); it ends it by
-/// [`fail`](Self::fail) or [`cancelled`](Self::cancelled); or it gives a kernel the [`key`](Self::into_key) to carry, and
-/// completes that.
+/// A backend ends it in one of three ways: it runs it by [`view`](Self::view) and
+/// [`finish`](Self::finish); it ends it by [`fail`](Self::fail) or [`cancelled`](Self::cancelled);
+/// or it gives a kernel the [`key`](Self::into_key) to carry, and completes that.
 #[derive(Debug)]
 #[must_use = "an operation whose request is dropped never completes"]
 pub struct Request {
@@ -168,8 +171,8 @@ impl Request {
         self.view_part(0, usize::MAX)
     }
 
-    /// At most `limit` bytes of the memory, after the first `done`, which were viewed before. So a read of little into a large
-    /// buffer zeroes little. The offset is that of the part.
+    /// At most `limit` bytes of the memory, after the first `done`, which were viewed before. So a
+    /// read of little into a large buffer zeroes little. The offset is that of the part.
     pub fn view_part(&mut self, done: usize, limit: usize) -> View<'_> {
         let end = done.saturating_add(limit).min(self.op.bytes());
         if self.op.is_read() && self.viewed < end {
@@ -179,8 +182,8 @@ impl Request {
         let at = |offset: u64| if offset == crate::NO_OFFSET { offset } else { offset.saturating_add(done as u64) };
         match &self.op {
             Op::Read { region, offset } => {
-                // SAFETY: core gave this request the memory for its own use until its completion, which consumes it; the borrow
-                // ends first. The part is initialised.
+                // SAFETY: core gave this request the memory for its own use until its completion,
+                // which consumes it; the borrow ends first. The part is initialised.
                 View::Read(unsafe { slice_mut(region.part(done, limit)) }, at(*offset))
             }
             Op::Write { region, offset } => {
@@ -207,7 +210,8 @@ impl Request {
     fn zero(&mut self, from: usize, to: usize) {
         let zero = |part: Region| {
             if !part.is_empty() {
-                // SAFETY: core gave this request the memory for its own use, `len` bytes of it, until its completion.
+                // SAFETY: core gave this request the memory for its own use, `len` bytes of it,
+                // until its completion.
                 unsafe { part.as_ptr().write_bytes(0, part.len()) }
             }
         };
@@ -218,7 +222,8 @@ impl Request {
         }
     }
 
-    /// Ends it with what came of its [`view`](Self::view); pass the result to [`Completer::deliver`](crate::Completer::deliver).
+    /// Ends it with what came of its [`view`](Self::view); pass the result to
+    /// [`Completer::deliver`](crate::Completer::deliver).
     ///
     /// # Panics
     /// If a read claims more bytes than were viewed, or a write more than it has.
@@ -233,7 +238,8 @@ impl Request {
     /// Ends it after its pointers were followed.
     ///
     /// # Safety
-    /// Nobody follows the pointers any more. If the result is `Ok(n)` of a read, `n` bytes of its memory are initialised.
+    /// Nobody follows the pointers any more. If the result is `Ok(n)` of a read, `n` bytes of its
+    /// memory are initialised.
     #[inline]
     pub unsafe fn finish_raw(self, result: io::Result<usize>) -> Finished {
         Finished { key: self.key, completion: Completion::Done(result) }
@@ -285,7 +291,8 @@ pub enum View<'a> {
     Fdatasync,
 }
 
-/// What regions, one after the other, have between two places; those that have nothing there are left out at the edges.
+/// What regions, one after the other, have between two places; those that have nothing there are
+/// left out at the edges.
 fn parts(regions: &[Region], from: usize, to: usize) -> impl Iterator<Item = Region> + '_ {
     let mut start = 0_usize;
     regions.iter().filter_map(move |region| {

@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::platform::Process;
 use crate::policy::WaitPolicies;
 use crate::request::{Finished, Request};
-use crate::stats::Counters;
+use crate::stats::{Count, Counters};
 use crate::support::{cores, guarded};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use crate::table::{Admitted, Described, Effects, Table};
@@ -34,9 +34,11 @@ pub(crate) struct Shared {
     pub(crate) stats: Counters,
     /// How futures wait.
     pub(crate) policies: WaitPolicies,
-    /// Whether futures may spin and yield before they park: not where that would only keep others from the one processor.
+    /// Whether futures may spin and yield before they park: not where that would only keep others
+    /// from the one processor.
     pub(crate) may_spin: bool,
-    /// Whether new operations are refused, and why: what the table says, to be read without its lock.
+    /// Whether new operations are refused, and why: what the table says, to be read without its
+    /// lock.
     closed: AtomicU8,
     /// The process that made it.
     process: Process,
@@ -78,7 +80,8 @@ impl Shared {
         }
     }
 
-    /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have been held at the fork.
+    /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have
+    /// been held at the fork.
     #[inline]
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.is_left()
@@ -108,8 +111,8 @@ impl Shared {
         self.table.close(error::closed);
     }
 
-    /// The driver is gone: nobody takes completions any more. New operations are refused, those that wait for room end, and the
-    /// backend ends what it has by a thread of its own.
+    /// The driver is gone: nobody takes completions any more. New operations are refused, those
+    /// that wait for room end, and the backend ends what it has by a thread of its own.
     pub(crate) fn lose_driver(&self) {
         self.closed.store(DRIVER_GONE, Ordering::Relaxed);
         self.table.close(error::driver_gone);
@@ -157,7 +160,7 @@ impl Shared {
         }
         match admitted {
             Admitted::Run(request) => {
-                self.stats.submitted();
+                self.stats.add(Count::Submitted, 1);
                 match backend.submit(request) {
                     Ok(submitted) => {
                         self.repeat_cancel(backend, key, cancels);
@@ -168,8 +171,8 @@ impl Shared {
                 Some(Submitted::Alone)
             }
             Admitted::Queued => {
-                self.stats.submitted();
-                self.stats.waited();
+                self.stats.add(Count::Submitted, 1);
+                self.stats.add(Count::Waited, 1);
                 None
             }
             Admitted::Gone(waker) => {
@@ -246,7 +249,8 @@ impl Shared {
         }
     }
 
-    /// Tells the backend of a cancel that came after the operation was to run and before the backend had it.
+    /// Tells the backend of a cancel that came after the operation was to run and before the
+    /// backend had it.
     fn repeat_cancel(&self, backend: &dyn Backend, key: Key, cancels_before: u64) {
         if self.table.cancels() != cancels_before && self.table.is_running_on_cancel(key) {
             backend.cancel(key);
@@ -300,7 +304,8 @@ impl Shared {
         }
     }
 
-    /// Lets an operation expire at a deadline. Where there can be no thread to watch the time, it counts as up.
+    /// Lets an operation expire at a deadline. Where there can be no thread to watch the time, it
+    /// counts as up.
     fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) {
         for key in self.timer.schedule(deadline, key, self) {
             self.expire(key);
@@ -318,7 +323,8 @@ impl Shared {
     /// Waits for a driver's descriptor, unless nothing is in flight. `wait` is what waits.
     pub(crate) fn while_driver_waits(&self, wait: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
         self.driver_waits.store(true, Ordering::SeqCst);
-        // Whoever ends the last operation looks at the flag after it; we look at the operations after the flag.
+        // Whoever ends the last operation looks at the flag after it; we look at the operations
+        // after the flag.
         let waited = if self.table.running() == 0 { Ok(true) } else { wait() };
         self.driver_waits.store(false, Ordering::SeqCst);
         waited

@@ -1,4 +1,5 @@
-//! What every backend needs: threads that disturb nobody, locks that nothing poisons, guarded calls of somebody else's code.
+//! What every backend needs: threads that disturb nobody, locks that nothing poisons, guarded calls
+//! of somebody else's code.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,20 +7,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-/// Takes a lock. It cannot be poisoned: nobody else's code runs under a lock of this library's, and what the lock guards is whole.
+/// Takes a lock. It cannot be poisoned: nobody else's code runs under a lock of this library's, and
+/// what the lock guards is whole.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs somebody else's code, such as a waker. Its panic was reported by the panic hook, and goes no further. The panic's payload is
-/// leaked, because dropping it may panic as well.
+/// Runs somebody else's code, such as a waker. Its panic was reported by the panic hook, and goes
+/// no further. The panic's payload is leaked, because dropping it may panic as well.
 pub fn guarded(code: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(code)) {
         std::mem::forget(payload);
     }
 }
 
-/// Starts a thread that is a guest in its process: it blocks every signal that no fault raises, from its first instruction on.
+/// Starts a thread that is a guest in its process: it blocks every signal that no fault raises,
+/// from its first instruction on.
 ///
 /// # Errors
 /// Those of `pthread_create(3)`, such as `EAGAIN` where there may be no more threads.
@@ -44,7 +47,8 @@ impl LazyThread {
         Self { started: AtomicBool::new(false), starting: Mutex::new(()) }
     }
 
-    /// Starts the thread unless it was started. Says whether it was: `false` where no thread can be had; the next call tries again.
+    /// Starts the thread unless it was started. Says whether it was: `false` where no thread can be
+    /// had; the next call tries again.
     pub fn ensure<R: FnOnce() + Send + 'static>(&self, name: &str, make: impl FnOnce() -> R) -> bool {
         if self.is_started() {
             return true;
@@ -75,7 +79,8 @@ pub fn thread_number() -> usize {
     NUMBER.try_with(|number| *number).unwrap_or(0)
 }
 
-/// How many processors this process may use. Asked once, because asking costs some twenty system calls.
+/// How many processors this process may use. Asked once, because asking costs some twenty system
+/// calls.
 #[must_use]
 pub fn cores() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();

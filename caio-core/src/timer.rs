@@ -41,7 +41,8 @@ impl Timer {
         Self(Arc::new(Clock { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the operations that it should watch.
+    /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the
+    /// operations that it should watch.
     pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> Vec<Key> {
         let mut state = lock(&self.0.state);
         state.deadlines.insert((deadline, key));

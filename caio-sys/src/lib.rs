@@ -10,7 +10,7 @@
 //! | `eventfd` | a counter that a poll can wait for |
 //! | `file` | what an open file is, and what it wants of direct I/O |
 //! | `fork` | whether this process is a fork of the one that made a detector |
-//! | `mount` | which kind of file system a file is on, without asking it |
+//! | `mount` | the kind of a file's file system, and its device, without asking it |
 //! | `poll` | waiting until descriptors are ready |
 //! | `rw` | positional and vectored reads and writes with per-call flags, `fsync`, `fdatasync` |
 //! | `sched` | the I/O priority of a thread |

@@ -88,7 +88,8 @@ impl<B: IoBuf> Deref for Slice<B> {
 // SAFETY: a part of a buffer whose implementor made the same promise.
 unsafe impl<B: IoBuf> IoBuf for Slice<B> {
     fn stable_ptr(&self) -> *const u8 {
-        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or one past it.
+        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or
+        // one past it.
         unsafe { self.buf.stable_ptr().add(self.begin.min(self.buf.bytes_init())) }
     }
 
@@ -101,12 +102,13 @@ unsafe impl<B: IoBuf> IoBuf for Slice<B> {
     }
 }
 
-// SAFETY: a part of a buffer whose implementor made the same promise; nobody else can reach the buffer
-// mutably, so that what `new` checked still holds.
+// SAFETY: a part of a buffer whose implementor made the same promise; nobody else can reach the
+// buffer mutably, so that what `new` checked still holds.
 unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
         let begin = self.begin.min(self.buf.bytes_init());
-        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or one past it.
+        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or
+        // one past it.
         unsafe { self.buf.stable_mut_ptr().add(begin) }
     }
 
@@ -117,8 +119,8 @@ unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
     unsafe fn set_init(&mut self, len: usize) {
         self.filled = self.begin + len;
         if self.filled > self.buf.bytes_init() {
-            // SAFETY: the caller promises that `len` bytes from `begin` on are initialised and within the part;
-            // those before `begin` were already, as `new` checked.
+            // SAFETY: the caller promises that `len` bytes from `begin` on are initialised and
+            // within the part; those before `begin` were already, as `new` checked.
             unsafe { self.buf.set_init(self.filled) }
         }
     }

@@ -29,13 +29,15 @@ impl FileKind {
     const ALL: [Self; 7] =
         [Self::Regular, Self::Directory, Self::Block, Self::Pipe, Self::Socket, Self::Character, Self::Other];
 
-    /// Whether a transfer may have to wait for somebody else: for all but regular files, directories and block devices.
+    /// Whether a transfer may have to wait for somebody else: for all but regular files,
+    /// directories and block devices.
     #[must_use]
     pub const fn may_wait(self) -> bool {
         !matches!(self, Self::Regular | Self::Directory | Self::Block)
     }
 
-    /// Whether closing the last descriptor may wait: for a socket with `SO_LINGER`, for what a terminal has not sent.
+    /// Whether closing the last descriptor may wait: for a socket with `SO_LINGER`, for what a
+    /// terminal has not sent.
     pub(crate) const fn close_may_wait(self) -> bool {
         matches!(self, Self::Socket | Self::Character | Self::Other)
     }
@@ -101,7 +103,8 @@ fn kind(bits: u32) -> Option<FileKind> {
 }
 
 impl SharedFd {
-    /// What kind of file it is, asked of the system once. No server of a network file system is asked.
+    /// What kind of file it is, asked of the system once. No server of a network file system is
+    /// asked.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -116,7 +119,8 @@ impl SharedFd {
         kind(self.bits()).unwrap_or(FileKind::Other)
     }
 
-    /// Whether a transfer may have to wait for somebody else, as on a pipe, a socket or a terminal. Such files have no offsets.
+    /// Whether a transfer may have to wait for somebody else, as on a pipe, a socket or a terminal.
+    /// Such files have no offsets.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -175,7 +179,8 @@ impl SharedFd {
         bits.fetch_or(if holds { 3 } else { 1 } << at, Ordering::Relaxed);
     }
 
-    /// Whether the inline route is worth a try: not after repeated misses, until some operations have gone by.
+    /// Whether the inline route is worth a try: not after repeated misses, until some operations
+    /// have gone by.
     #[must_use]
     #[inline]
     pub fn inline_is_worthwhile(&self) -> bool {
@@ -214,7 +219,7 @@ impl SharedFd {
     fn ask_kind(&self) -> u32 {
         let kind = platform::kind(self.file());
         let direct = if !kind.may_wait() && platform::is_direct(self.file()) { DIRECT } else { 0 };
-        let known = kind as u32 + 1 | direct;
+        let known = (kind as u32 + 1) | direct;
         self.facts().bits.fetch_or(known, Ordering::Relaxed) | known
     }
 }

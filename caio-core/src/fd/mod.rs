@@ -12,11 +12,11 @@ use std::mem::ManuallyDrop;
 
 /// A shared, cheap to clone owner of an open file.
 ///
-/// Each operation holds a clone, so that the descriptor can neither be closed nor its number be reused
-/// under it. The file closes when the last clone is dropped: in the thread that drops it, or in the
-/// background where closing may wait, as that of a socket with `SO_LINGER`. An operation that was
-/// awaited to its end holds no clone; one that was dropped or cancelled holds one until the backend
-/// has ended it.
+/// Each operation holds a clone, so that the descriptor can neither be closed nor its number be
+/// reused under it. The file closes when the last clone is dropped: in the thread that drops it, or
+/// in the background where closing may wait, as that of a socket with `SO_LINGER`. An operation
+/// that was awaited to its end holds no clone; one that was dropped or cancelled holds one until
+/// the backend has ended it.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -36,6 +36,17 @@ struct Inner {
     file: ManuallyDrop<File>,
     /// What is known about it.
     facts: Facts,
+    /// Whose it is.
+    owner: Owner,
+}
+
+/// Whose a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// Ours: it is closed with the last clone.
+    Us,
+    /// Somebody else's, who closes it.
+    Other,
 }
 
 impl Inner {
@@ -49,6 +60,9 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if self.owner == Owner::Other {
+            return;
+        }
         let kind = self.facts.known_kind();
         // SAFETY: nobody uses the file after this.
         let file = unsafe { ManuallyDrop::take(&mut self.file) };
@@ -70,11 +84,61 @@ impl SharedFd {
     /// ```
     #[must_use]
     pub fn new(file: File) -> Self {
-        Self(Handle::new(Inner { file: ManuallyDrop::new(file), facts: Facts::new() }))
+        Self(Handle::new(Inner { file: ManuallyDrop::new(file), facts: Facts::new(), owner: Owner::Us }))
     }
 
-    /// A clone that counts together with this one, for use by the same thread: it costs less than `clone`, which is for handing
-    /// the file to another task.
+    /// Names a descriptor that stays its owner's: it is not closed when the last clone is dropped.
+    /// For bindings of languages in which files are numbers. The number may have been another file
+    /// before: make one for each operation, so that nothing is known of that file.
+    /// [`try_unwrap`](Self::try_unwrap) never gives it back.
+    ///
+    /// # Safety
+    /// The descriptor stays open until all operations on it have ended.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::SharedFd;
+    /// use std::os::fd::AsRawFd;
+    /// let file = tempfile::tempfile()?;
+    /// // SAFETY: the file is closed after it.
+    /// let fd = unsafe { SharedFd::borrowed(file.as_raw_fd()) };
+    /// drop(fd);
+    /// assert_eq!(file.metadata()?.len(), 0); // it is still open
+    /// # Ok(()) }
+    /// ```
+    #[cfg(unix)]
+    #[must_use]
+    pub unsafe fn borrowed(fd: std::os::fd::RawFd) -> Self {
+        use std::os::fd::FromRawFd;
+        // SAFETY: the caller promises that it is open; it is never closed here.
+        let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+        Self(Handle::new(Inner { file, facts: Facts::new(), owner: Owner::Other }))
+    }
+
+    /// Whether nothing is known of it yet, because each operation has one of its own.
+    #[inline]
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.0.owner == Owner::Other && self.0.facts.known_kind().is_none()
+    }
+
+    /// The alignment that `O_DIRECT` transfers need, of memory and of offset and length, in bytes:
+    /// `statx(2)`, Linux 6.1. `None` where the system does not tell.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
+    /// if let Some((memory, offset)) = fd.direct_alignment() {
+    ///     println!("memory aligned to {memory} bytes, offset and length to {offset}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn direct_alignment(&self) -> Option<(u32, u32)> {
+        crate::platform::dio_alignment(self.file())
+    }
+
+    /// A clone that counts together with this one, for use by the same thread: it costs less than
+    /// `clone`, which is for handing the file to another task.
     #[doc(hidden)]
     #[must_use]
     #[inline]
@@ -97,7 +161,8 @@ impl SharedFd {
         &self.0.file
     }
 
-    /// Whether both are clones of one another. Two descriptors of one file, opened or duplicated apart, are not.
+    /// Whether both are clones of one another. Two descriptors of one file, opened or duplicated
+    /// apart, are not.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -112,7 +177,8 @@ impl SharedFd {
         self.0.is_same(&other.0)
     }
 
-    /// A number that this file's clones share and no other open `SharedFd` has; for a backend's maps.
+    /// A number that this file's clones share and no other open `SharedFd` has; for a backend's
+    /// maps.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -153,6 +219,9 @@ impl SharedFd {
     /// # Ok(()) }
     /// ```
     pub fn try_unwrap(self) -> Result<File, Self> {
+        if self.0.owner == Owner::Other {
+            return Err(self);
+        }
         self.0.try_unwrap().map(Inner::into_file).map_err(Self)
     }
 }

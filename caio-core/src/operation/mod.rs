@@ -1,4 +1,5 @@
-//! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is dropped.
+//! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is
+//! dropped.
 
 mod split;
 mod start;
@@ -8,6 +9,7 @@ use crate::SharedFd;
 use crate::backend::Flush;
 use crate::buf::Held;
 use crate::cancel::Cancel;
+use crate::completer::Completion;
 use crate::context::Context;
 use crate::error;
 use crate::key::Key;
@@ -26,9 +28,10 @@ use std::time::Duration;
 
 /// A read, write or sync, made by a method of [`Context`]; awaiting it gives its result.
 ///
-/// It is lazy: nothing happens until it is polled or [`submit`](Self::submit)ted. Dropping it abandons the operation: a read
-/// is cancelled if it can be, a write or a sync may still be carried out; the memory stays alive until the kernel is done with
-/// it. Dropping never blocks, and leaking it leaks memory at worst.
+/// It is lazy: nothing happens until it is polled or [`submit`](Self::submit)ted. Dropping it
+/// abandons the operation: a read is cancelled if it can be, a write or a sync may still be carried
+/// out; the memory stays alive until the kernel is done with it. Dropping never blocks, and leaking
+/// it leaks memory at worst.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -58,7 +61,8 @@ pub struct Operation<P: Payload> {
     done: usize,
     /// How far it has come.
     state: State,
-    /// Makes what a dropped future leaves behind. It is taken where the payload's type is known to be `'static`.
+    /// Makes what a dropped future leaves behind. It is taken where the payload's type is known to
+    /// be `'static`.
     orphan: fn(Held<P>, Part) -> Box<dyn Orphan>,
 }
 
@@ -86,7 +90,7 @@ struct InFlight {
     thread: u8,
     /// How its future waits.
     wait: Wait,
-    /// Its number among the `O_DIRECT` transfers.
+    /// Its number among the `O_DIRECT` transfers whose depth is estimated; 0 if it is none of them.
     number: u32,
     /// Whether its completion comes with those of others.
     grouped: bool,
@@ -121,8 +125,9 @@ pub(crate) struct End {
 impl<P: Payload> Unpin for Operation<P> {}
 
 impl<P: Payload> Operation<P> {
-    /// An operation that has not started. This is the only way to make one, and so nothing borrowed is ever in flight; the
-    /// type itself does not say `'static`, because then the compiler could not prove that futures which hold it are `Send`.
+    /// An operation that has not started. This is the only way to make one, and so nothing borrowed
+    /// is ever in flight; the type itself does not say `'static`, because then the compiler could
+    /// not prove that futures which hold it are `Send`.
     pub(crate) fn new(ctx: &Context, payload: P, fd: &SharedFd, offset: u64) -> Self
     where
         P: 'static,
@@ -140,7 +145,8 @@ impl<P: Payload> Operation<P> {
         }
     }
 
-    /// Starts the operation now; it is awaited later. Where there is no room it starts, in its turn, once there is.
+    /// Starts the operation now; it is awaited later. Where there is no room it starts, in its
+    /// turn, once there is.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -171,7 +177,8 @@ impl<P: Payload> Operation<P> {
         self
     }
 
-    /// Asks for the operation to end early, and tells which it did: see [`Outcome`](crate::Outcome).
+    /// Asks for the operation to end early, and tells which it did: see
+    /// [`Outcome`](crate::Outcome).
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -187,11 +194,12 @@ impl<P: Payload> Operation<P> {
         Cancel::new(self)
     }
 
-    /// Ends the operation with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) if it takes longer, from the time when it is
-    /// first polled or submitted.
+    /// Ends the operation with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) if it takes longer,
+    /// from the time when it is first polled or submitted.
     ///
-    /// It is then cancelled; where its caller's buffer is to come back, the result comes once the kernel has let go of the
-    /// buffer, which a transfer that has begun on a disk delays. If it ends meanwhile, that is its result.
+    /// It is then cancelled; where its caller's buffer is to come back, the result comes once the
+    /// kernel has let go of the buffer, which a transfer that has begun on a disk delays. If it
+    /// ends meanwhile, that is its result.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -210,8 +218,8 @@ impl<P: Payload> Operation<P> {
         self
     }
 
-    /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the operation fail with
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
+    /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the
+    /// operation fail with [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -272,7 +280,8 @@ impl<P: Payload> Future for Operation<P> {
             return Poll::Pending;
         };
         match this.take_payload() {
-            // SAFETY: the operation has ended with this result, as the table said; or it never ran, and this is an error.
+            // SAFETY: the operation has ended with this result, as the table said; or it never ran,
+            // and this is an error.
             Some(payload) => Poll::Ready(P::output(unsafe { payload.finish(end.result) })),
             None => panic!("an operation was polled after it had given its result"),
         }
@@ -318,7 +327,7 @@ impl<P: Payload> Operation<P> {
             }
             table::Abandoned::NeverRan { waited } => {
                 if waited {
-                    shared.stats.cancelled();
+                    shared.stats.ended(false, &Completion::Cancelled);
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! A long read in two parts: the backend reads its end while its future reads its beginning from the page cache, piece by piece.
+//! A long read in two parts: the backend reads its end while its future reads its beginning from
+//! the page cache, piece by piece.
 
 use super::start::rest;
 use super::{InFlight, Operation, State, Wait};
@@ -10,7 +11,8 @@ use crate::request::Attempt;
 use crate::table::{Described, Ended};
 use std::time::Instant;
 
-/// What must at least be left of a read for it to be split: handing a part over takes about as long as copying a few pieces.
+/// What must at least be left of a read for it to be split: handing a part over takes about as long
+/// as copying a few pieces.
 const MIN_BYTES: usize = 8 * MAX_INLINE_BYTES;
 
 /// A read in two parts.
@@ -33,7 +35,8 @@ enum Front {
     Reading,
     /// All of it was read.
     Read,
-    /// It cannot be read at once as far as the other part: the read goes on from there when that part has ended.
+    /// It cannot be read at once as far as the other part: the read goes on from there when that
+    /// part has ended.
     Missed,
 }
 
@@ -81,7 +84,8 @@ impl<P: Payload> Operation<P> {
         split.front == Front::Reading
     }
 
-    /// The backend's part has ended. Says whether all before it was read; else the read is to be resumed.
+    /// The backend's part has ended. Says whether all before it was read; else the read is to be
+    /// resumed.
     pub(super) fn join(&self, flight: &InFlight) -> bool {
         let Some(split) = &flight.split else {
             return true;
@@ -97,7 +101,8 @@ impl<P: Payload> Operation<P> {
         true
     }
 
-    /// Has the next poll go on where the beginning could not be read, in what is left of the operation's time.
+    /// Has the next poll go on where the beginning could not be read, in what is left of the
+    /// operation's time.
     pub(super) fn resume(&mut self, ended: Ended) {
         if let Some(deadline) = ended.deadline {
             self.timeout = Some(deadline.saturating_duration_since(Instant::now()));

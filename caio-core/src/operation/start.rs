@@ -7,7 +7,7 @@ use crate::error;
 use crate::key::Key;
 use crate::op::{IoPriority, MAX_INLINE_BYTES, Op, OpClass};
 use crate::payload::Payload;
-use crate::policy::WaitPolicies;
+use crate::policy::{WaitPolicies, coop};
 use crate::request::Attempt;
 use crate::table::Described;
 use std::io;
@@ -27,7 +27,8 @@ pub(super) enum Started {
 impl<P: Payload> Operation<P> {
     /// Enters the operation in the table as part of a batch.
     pub(crate) fn stage(&mut self) -> Option<Key> {
-        let entered = self.describe().and_then(|described| {
+        let entered = self.describe().and_then(|mut described| {
+            described.be_sure()?;
             let class = described.class;
             Ok((class, self.ctx.shared().table.stage(described, None)?))
         });
@@ -56,66 +57,74 @@ impl<P: Payload> Operation<P> {
             return Err(error::polled_again());
         };
         let op = payload.op(self.offset)?;
-        let class = OpClass::of(&op, &fd);
+        let class = OpClass::guess(&op, &fd);
         error::check_offset(&op, &fd, class)?;
         Ok(Described { op, fd, class, priority: self.priority, timeout: self.timeout })
     }
 
-    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by piece.
+    /// Starts the operation: finishes it in this thread, or a piece of it, or gives what is left to
+    /// the backend. Without a waker nobody will poll soon: then it is not done piece by piece.
     pub(super) fn start(&mut self, waker: Option<&Waker>) -> Started {
-        let started = self.describe().and_then(|described| {
-            if described.class.may_be_inline() {
-                self.try_inline(described, waker)
-            } else {
-                self.enter(described, waker)
-            }
-        });
-        match started {
-            Ok(started) => started,
-            Err(_) if self.done != 0 => Started::Ended(End { result: Ok(self.done), cancelled: false }),
-            Err(error) => Started::Ended(End { result: Err(error), cancelled: false }),
-        }
-    }
-
-    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of it.
-    fn try_inline(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<Started> {
+        let described = match self.describe() {
+            Ok(described) => described,
+            Err(error) => return self.not_started(error),
+        };
         let Described { op, fd, class, .. } = &described;
+        if !class.may_be_inline() {
+            return self.enter(described, waker);
+        }
         let piece = op.part(self.done, if waker.is_some() { MAX_INLINE_BYTES } else { usize::MAX });
         let attempted = self.ctx.backend_ref().attempt(Attempt::new(&piece, fd, *class)).0;
-        let Some(result) = attempted else {
-            return self.enter(described, waker);
+        let bytes = match attempted {
+            None => return self.enter(described, waker),
+            Some(Err(error)) => {
+                self.ctx.shared().stats.inline(op.is_read(), self.done);
+                return self.not_started(error);
+            }
+            Some(Ok(bytes)) => bytes.min(piece.bytes()),
         };
-        let bytes = (*result.as_ref().unwrap_or(&0)).min(piece.bytes());
         self.done += bytes;
         if bytes != 0 && bytes == piece.bytes() && self.done < op.bytes() && piece.bytes() < op.bytes() {
             if self.split(&described) {
-                return Ok(Started::InFlight);
+                return Started::InFlight;
             }
             self.fd = Some(described.fd);
-            return Ok(Started::Partly);
+            return Started::Partly;
         }
         self.ctx.shared().stats.inline(op.is_read(), self.done);
-        result.map_err(|error| error::explain(error, true, fd))?;
-        Ok(Started::Ended(End { result: Ok(self.done), cancelled: false }))
+        coop::charge(coop::copy_cost(self.done));
+        Started::Ended(End { result: Ok(self.done), cancelled: false })
+    }
+
+    /// The operation could not be started, or not go on: what was read before is its result.
+    fn not_started(&self, error: io::Error) -> Started {
+        let result = if self.done == 0 { Err(error) } else { Ok(self.done) };
+        Started::Ended(End { result, cancelled: false })
     }
 
     /// Enters the operation, or what is left of it, in the table, and starts it.
-    fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> io::Result<Started> {
+    fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> Started {
+        if let Err(error) = described.be_sure() {
+            return self.not_started(error);
+        }
         let shared = self.ctx.shared();
         let class = described.class;
         shared.stats.transferred(described.op.is_read(), self.done);
         described.op = described.op.part(self.done, usize::MAX);
         let spins = waker.is_some() && self.may_spin(class);
         let ended = shared.table.ended();
-        self.submit_part(described, waker.filter(|_| !spins))?;
+        if let Err(error) = self.submit_part(described, waker.filter(|_| !spins)) {
+            return self.not_started(error);
+        }
         self.flush_unless_grouped(waker.is_some());
         if spins {
             self.spin(class, ended);
         }
-        Ok(Started::InFlight)
+        Started::InFlight
     }
 
-    /// Submits what is left of the operation. The future's state says so before the backend is called, which may panic.
+    /// Submits what is left of the operation. The future's state says so before the backend is
+    /// called, which may panic.
     pub(super) fn submit_part(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<()> {
         let ctx = self.ctx.share();
         let shared = ctx.shared();
@@ -132,7 +141,8 @@ impl<P: Payload> Operation<P> {
         Ok(())
     }
 
-    /// What was submitted reaches the kernel or the workers: now, or with its group at the next poll.
+    /// What was submitted reaches the kernel or the workers: now, or with its group at the next
+    /// poll.
     pub(super) fn flush_unless_grouped(&mut self, polled: bool) {
         if let State::InFlight(flight) = &mut self.state {
             if flight.grouped && polled {
@@ -152,7 +162,8 @@ impl<P: Payload> Operation<P> {
         self.flush_unless_grouped(false);
     }
 
-    /// What waits for room must be started by whoever makes room, although nobody may poll meanwhile.
+    /// What waits for room must be started by whoever makes room, although nobody may poll
+    /// meanwhile.
     pub(super) fn arm_if_waiting(&self) {
         if self.ctx.shared().table.waiting() != 0 {
             self.ctx.backend_ref().arm();
@@ -164,6 +175,17 @@ impl InFlight {
     /// An operation of the calling thread's.
     pub(super) fn new(key: Key, class: OpClass, wait: Wait) -> Self {
         Self { key, class, thread: WaitPolicies::thread(), wait, number: 0, grouped: false, split: None }
+    }
+}
+
+impl Described {
+    /// Asks for the kind of a file of which nothing was known.
+    fn be_sure(&mut self) -> io::Result<()> {
+        if self.fd.is_unknown() {
+            self.class = OpClass::of(&self.op, &self.fd);
+            error::check_offset(&self.op, &self.fd, self.class)?;
+        }
+        Ok(())
     }
 }
 

@@ -22,7 +22,8 @@ impl Process {
     }
 }
 
-/// What kind of file it is: `statx(2)`, Linux 4.11, in a way that asks no server of a network file system.
+/// What kind of file it is: `statx(2)`, Linux 4.11, in a way that asks no server of a network file
+/// system.
 pub(crate) fn kind(file: &File) -> FileKind {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let mode = match statx(file, "", flags, StatxFlags::TYPE) {
@@ -48,7 +49,8 @@ pub(crate) fn is_direct(file: &File) -> bool {
     rustix::fs::fcntl_getfl(file).is_ok_and(|flags| flags.contains(rustix::fs::OFlags::DIRECT))
 }
 
-/// The alignment that direct transfers need, of memory and of offset, in bytes; Linux 6.1 and later tell it.
+/// The alignment that direct transfers need, of memory and of offset, in bytes; Linux 6.1 and later
+/// tell it.
 pub(crate) fn dio_alignment(file: &File) -> Option<(u32, u32)> {
     let align = caio_sys::file::dio_align(file.as_fd()).ok().flatten()?;
     Some((align.mem, align.offset))

@@ -11,7 +11,8 @@ use std::time::Duration;
 const FAULTS: [libc::c_int; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
-/// Calls `start` with all other signals blocked in this thread. A thread that it starts inherits that: `pthread_sigmask(3)`.
+/// Calls `start` with all other signals blocked in this thread. A thread that it starts inherits
+/// that: `pthread_sigmask(3)`.
 pub(crate) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
     let blocked = Blocked::new();
     let result = start();
@@ -27,8 +28,8 @@ impl Blocked {
     fn new() -> Self {
         let mut all = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
-        // SAFETY: both are locals; the first is filled before it is read, and the call fills the second. No number here is invalid,
-        // which is the only reason for which the calls fail.
+        // SAFETY: both are locals; the first is filled before it is read, and the call fills the
+        // second. No number here is invalid, which is the only reason for which the calls fail.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
             for signal in FAULTS {

@@ -7,7 +7,8 @@ const GAIN: u32 = 4;
 /// Out of how many times one is tried although trying has not paid off.
 const PROBE_INTERVAL: u32 = 64;
 
-/// A score that grows with each success and shrinks with each failure. At 0 the thing is left out, but for a probe now and then.
+/// A score that grows with each success and shrinks with each failure. At 0 the thing is left out,
+/// but for a probe now and then.
 ///
 /// Threads may share one: an update that is lost costs a little time, never a wrong result.
 #[derive(Debug)]

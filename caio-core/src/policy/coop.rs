@@ -1,6 +1,7 @@
 //! The cooperative budget: how much a task may do before it lets the others of its thread run.
 //!
-//! An operation that ends in its first poll gives the thread to nobody. A task with many of these yields once the budget is spent.
+//! An operation that ends in its first poll gives the thread to nobody. A task with many of these
+//! yields once the budget is spent.
 
 use crate::op::OpClass;
 use std::cell::Cell;

@@ -2,23 +2,30 @@
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 
-/// How often one that seems to be alone lets the executor's other tasks start theirs first, so that a change is noticed.
+/// How often one that seems to be alone lets the executor's other tasks start theirs first, so that
+/// a change is noticed.
 const SAMPLE_INTERVAL: u32 = 16;
 
-/// Estimates the depth: as many were under way with a transfer as have started between its start and its end.
+/// By which part of it the estimate shrinks with each transfer that had fewer with it.
+const DECAY: u32 = 32;
+
+/// Estimates the depth: as many were under way with a transfer as have started between its start
+/// and its end.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Depth {
     /// How many have started. It wraps around.
     started: AtomicU32,
-    /// How many were under way with the one that ended last, itself included.
+    /// How many others were under way with the one that ended last.
     last: AtomicU32,
+    /// The most that were lately, in sixteenths.
+    peak: AtomicU32,
 }
 
 impl Depth {
     /// Nothing has started.
     pub(crate) fn new() -> Self {
-        Self { started: AtomicU32::new(0), last: AtomicU32::new(0) }
+        Self { started: AtomicU32::new(0), last: AtomicU32::new(0), peak: AtomicU32::new(0) }
     }
 
     /// One starts: its number, for [`end`](Self::end).
@@ -32,16 +39,24 @@ impl Depth {
         if self.last.load(Ordering::Relaxed) != meanwhile {
             self.last.store(meanwhile, Ordering::Relaxed);
         }
+        let peak = self.peak.load(Ordering::Relaxed);
+        let decayed = peak - peak.div_ceil(DECAY);
+        let next = decayed.max(meanwhile.saturating_mul(16));
+        if next != peak {
+            self.peak.store(next, Ordering::Relaxed);
+        }
     }
 
-    /// The estimate.
+    /// The estimate: what was the most lately, since those that start together end one after the
+    /// other.
     pub(crate) fn get(&self) -> u32 {
-        self.last.load(Ordering::Relaxed)
+        self.peak.load(Ordering::Relaxed) / 16
     }
 
-    /// Whether a transfer with this number is probably the only one: then its end is worth looking for at once.
+    /// Whether a transfer with this number is probably the only one: then its end is worth looking
+    /// for at once.
     pub(crate) fn is_alone(&self, number: u32) -> bool {
-        number % SAMPLE_INTERVAL != 0 && self.get() <= 1
+        number % SAMPLE_INTERVAL != 0 && self.last.load(Ordering::Relaxed) <= 1
     }
 }
 
@@ -68,6 +83,18 @@ mod tests {
         depth.end(first);
         assert_eq!(depth.get(), 8);
         assert!(!depth.is_alone(depth.start()));
+    }
+
+    #[test]
+    fn a_wave_is_remembered_until_the_next_one_and_then_forgotten() {
+        let depth = Depth::new();
+        let wave: Vec<u32> = (0..8).map(|_| depth.start()).collect();
+        wave.into_iter().for_each(|number| depth.end(number));
+        assert!((5..=7).contains(&depth.get()), "{}", depth.get());
+        for _ in 0..200 {
+            depth.end(depth.start());
+        }
+        assert_eq!(depth.get(), 0);
     }
 
     #[test]

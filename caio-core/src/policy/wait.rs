@@ -1,8 +1,10 @@
-//! How a future waits for the end of its operation: it spins in its first poll, yields for a while, or parks.
+//! How a future waits for the end of its operation: it spins in its first poll, yields for a while,
+//! or parks.
 //!
-//! A park and a wake-up cost 20 microseconds and more; a yield costs one turn of the executor's queue, in which other tasks run.
-//! Of the futures of a thread one yields, which keeps the executor awake for all of them, for as long as operations end shortly
-//! after one another. Where they do not, it parks as the others do. Whether each way pays off is learnt.
+//! A park and a wake-up cost 20 microseconds and more; a yield costs one turn of the executor's
+//! queue, in which other tasks run. Of the futures of a thread one yields, which keeps the executor
+//! awake for all of them, for as long as operations end shortly after one another. Where they do
+//! not, it parks as the others do. Whether each way pays off is learnt.
 
 use super::{Adaptive, MAX_BUSY};
 use crate::op::OpClass;
@@ -71,8 +73,9 @@ impl WaitPolicy {
         }
     }
 
-    /// What a future does that has just found nothing for the first time. For an `O_DIRECT` transfer each yields for itself:
-    /// whoever yields takes completions for all, and the backend's thread is not needed while all do.
+    /// What a future does that has just found nothing for the first time. For an `O_DIRECT`
+    /// transfer each yields for itself: whoever yields takes completions for all, and the backend's
+    /// thread is not needed while all do.
     pub(crate) fn begin(&self, class: OpClass, now: impl FnOnce() -> Instant) -> Next {
         let for_all = match class {
             OpClass::Stream => return Next::Park,
@@ -167,7 +170,8 @@ impl WaitPolicies {
         (support::thread_number() % THREADS) as u8
     }
 
-    /// That of the operations of a class which a thread has started; `None` for those that only park.
+    /// That of the operations of a class which a thread has started; `None` for those that only
+    /// park.
     pub(crate) fn of(&self, class: OpClass, thread: u8) -> Option<&WaitPolicy> {
         let class = match class {
             OpClass::CachedRead => 0,

@@ -10,8 +10,9 @@ use std::io;
 
 /// Chooses how a [`Context`] is made; made by [`Context::builder`].
 ///
-/// Which backend: the one of [`backend`](Self::backend); else the one that `CAIO_IMPL` or the file `default_implementation` names;
-/// else the first that works in the [`order`](Self::order). The first two never fall back.
+/// Which backend: the one of [`backend`](Self::backend); else the one that `CAIO_IMPL` or the file
+/// `default_implementation` names; else the first that works in the [`order`](Self::order). The
+/// first two never fall back.
 ///
 /// ```
 /// use caio_core::{BackendKind, Context};
@@ -34,8 +35,8 @@ impl Builder {
         Self { settings: Settings::default(), forced: None, order: None }
     }
 
-    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](crate::MAX_REQUESTS_LIMIT); by default
-    /// [`DEFAULT_MAX_REQUESTS`](crate::DEFAULT_MAX_REQUESTS).
+    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](crate::MAX_REQUESTS_LIMIT);
+    /// by default [`DEFAULT_MAX_REQUESTS`](crate::DEFAULT_MAX_REQUESTS).
     ///
     /// ```
     /// use caio_core::Context;
@@ -82,9 +83,10 @@ impl Builder {
         self
     }
 
-    /// Whether futures may spin and yield for some microseconds before they park; on by default. It saves a wake-up, some
-    /// 20 microseconds for each operation, and costs processor time: an `O_DIRECT` read alone at a time keeps a core busy. Without it a
-    /// future that has nothing to do parks at once.
+    /// Whether futures may spin and yield for some microseconds before they park; on by default. It
+    /// saves a wake-up, some 20 microseconds for each operation, and costs processor time: an
+    /// `O_DIRECT` read alone at a time keeps a core busy. Without it a future that has nothing to
+    /// do parks at once.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> {
@@ -110,8 +112,9 @@ impl Builder {
     /// Makes the context.
     ///
     /// # Errors
-    /// The [`Refusal`] of a forced backend, or the [`Refusals`] of all that were tried (`io::Error::get_ref` gives them);
-    /// `InvalidInput` if `CAIO_IMPL` names no backend, or a setting cannot be.
+    /// The [`Refusal`] of a forced backend, or the [`Refusals`] of all that were tried
+    /// (`io::Error::get_ref` gives them); `InvalidInput` if `CAIO_IMPL` names no backend, or a
+    /// setting cannot be.
     ///
     /// ```
     /// use caio_core::{Context, Refusals};
@@ -127,7 +130,8 @@ impl Builder {
         self.open(false).map(|(context, _)| context)
     }
 
-    /// Makes the context, and the driver with which somebody else's event loop takes its completions.
+    /// Makes the context, and the driver with which somebody else's event loop takes its
+    /// completions.
     ///
     /// # Errors
     /// As [`build`](Self::build).

@@ -1,4 +1,5 @@
-//! Who runs and who waits for room: a bound, and a line of those beyond it, first come first served.
+//! Who runs and who waits for room: a bound, and a line of those beyond it, first come first
+//! served.
 
 use crate::key::Key;
 use crate::op::OpClass;
@@ -7,8 +8,9 @@ use std::collections::VecDeque;
 /// How many stale entries a line may hold before it is swept.
 const MAX_STALE: usize = 64;
 
-/// What shares a bound. What may wait for ever has a bound of its own, so that what cannot never waits for it; and reads have one
-/// apart from writes, because a write may be what a read waits for.
+/// What shares a bound. What may wait for ever has a bound of its own, so that what cannot never
+/// waits for it; and reads have one apart from writes, because a write may be what a read waits
+/// for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bound {
     /// Transfers of files, and syncs.

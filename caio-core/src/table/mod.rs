@@ -24,11 +24,12 @@ use std::time::{Duration, Instant};
 
 /// All operations of one context.
 ///
-/// A bounded number of them runs; the others wait in the order in which they came. An entry stays until its future has taken the
-/// result; room is given back as soon as the operation has ended.
+/// A bounded number of them runs; the others wait in the order in which they came. An entry stays
+/// until its future has taken the result; room is given back as soon as the operation has ended.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// The operations. No code but the table's runs under the lock, nothing wakes and nothing waits.
+    /// The operations. No code but the table's runs under the lock, nothing wakes and nothing
+    /// waits.
     state: Mutex<State>,
     /// How many `O_DIRECT` transfers are under way at a time.
     pub(crate) depth: Depth,
@@ -84,7 +85,8 @@ pub(crate) struct Ended {
 /// What became of the operation of a dropped future.
 #[derive(Debug)]
 pub(crate) enum Abandoned {
-    /// The backend has it: its memory stays in the table. A read is to be cancelled, since nobody will miss it.
+    /// The backend has it: its memory stays in the table. A read is to be cancelled, since nobody
+    /// will miss it.
     Running {
         /// Whether it is a read.
         reads: bool,
@@ -144,7 +146,8 @@ impl Table {
         state.enter(&mut slot)
     }
 
-    /// Lets a staged operation run, or wait in its turn. Its time begins; the deadline is to be scheduled.
+    /// Lets a staged operation run, or wait in its turn. Its time begins; the deadline is to be
+    /// scheduled.
     pub(crate) fn admit(&self, key: Key) -> (Admitted, Option<Instant>) {
         let mut state = lock(&self.state);
         state.admit(key, &self.depth)
@@ -170,7 +173,8 @@ impl Table {
         }
     }
 
-    /// Says how long an operation may take. Gives the deadline that this replaces, and the one that is to be scheduled.
+    /// Says how long an operation may take. Gives the deadline that this replaces, and the one that
+    /// is to be scheduled.
     pub(crate) fn set_timeout(&self, key: Key, timeout: Duration) -> (Option<Instant>, Option<Instant>) {
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key).filter(|slot| !matches!(slot.stage, Stage::Done(_))) else {
@@ -184,8 +188,8 @@ impl Table {
         (before, slot.deadline)
     }
 
-    /// Takes the result, or leaves the waker if there is none yet. Cloning or dropping a waker runs its owner's code, and is done
-    /// without the lock.
+    /// Takes the result, or leaves the waker if there is none yet. Cloning or dropping a waker runs
+    /// its owner's code, and is done without the lock.
     pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<Ended> {
         let mut fresh = None;
         loop {
@@ -223,7 +227,8 @@ impl Table {
         lock(&self.state).slot(key).is_some()
     }
 
-    /// A future is dropped. Where the backend has its operation, `make` makes what is left with the table until it has ended.
+    /// A future is dropped. Where the backend has its operation, `make` makes what is left with the
+    /// table until it has ended.
     pub(crate) fn abandon(&self, key: Key, make: impl FnOnce() -> Box<dyn Orphan>) -> (Abandoned, Effects) {
         let mut effects = Effects::default();
         let mut state = lock(&self.state);
@@ -288,7 +293,7 @@ impl Table {
                 effects.waker = slot.waker.take();
                 let bound = slot.bound();
                 if waited {
-                    stats.cancelled();
+                    stats.ended(false, &Completion::Cancelled);
                     state.forget_waiting(bound);
                 }
                 state.look_for_drain(&mut effects);
@@ -297,7 +302,8 @@ impl Table {
         effects
     }
 
-    /// The backend is done with an operation. It is counted before anybody can see that it has ended.
+    /// The backend is done with an operation. It is counted before anybody can see that it has
+    /// ended.
     pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> Effects {
         let mut effects = Effects::default();
         let mut state = lock(&self.state);
@@ -333,8 +339,8 @@ impl Table {
         lock(&self.state).slot(key).is_none_or(|slot| slot.cancel_asked)
     }
 
-    /// How many cancels of operations that run were asked for. A cancel that finds an operation running is seen by whoever reads
-    /// this after the operation was admitted, and before.
+    /// How many cancels of operations that run were asked for. A cancel that finds an operation
+    /// running is seen by whoever reads this after the operation was admitted, and before.
     pub(crate) fn cancels(&self) -> u64 {
         self.cancels.load(Ordering::Relaxed)
     }
@@ -375,7 +381,8 @@ impl Table {
         lock(&self.state).closed.get_or_insert(reason);
     }
 
-    /// Ends what waits for room, with the error with which new operations are refused. Gives whom to wake.
+    /// Ends what waits for room, with the error with which new operations are refused. Gives whom
+    /// to wake.
     pub(crate) fn refuse_waiting(&self, stats: &Counters) -> (Vec<Waker>, Effects) {
         let mut effects = Effects::default();
         let mut wakers = Vec::new();
@@ -385,7 +392,7 @@ impl Table {
             if matches!(slot.stage, Stage::Waiting) {
                 slot.stage = Stage::Done(Completion::Done(Err(reason())));
                 wakers.extend(slot.waker.take());
-                stats.cancelled();
+                stats.ended(false, &Completion::Cancelled);
             }
         }
         state.admissions.iter_mut().for_each(Admission::clear);
@@ -393,7 +400,8 @@ impl Table {
         (wakers, effects)
     }
 
-    /// Whether nothing runs and nothing waits; else leaves the waker, under a number that it gives or is given.
+    /// Whether nothing runs and nothing waits; else leaves the waker, under a number that it gives
+    /// or is given.
     pub(crate) fn poll_drained(&self, number: &mut Option<u64>, waker: &Waker) -> bool {
         let fresh = waker.clone();
         let mut state = lock(&self.state);
@@ -430,7 +438,8 @@ impl Drop for Table {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
         if state.running() != 0 {
-            // A backend has gone without having ended what it was given: something may yet write to that memory.
+            // A backend has gone without having ended what it was given: something may yet write to
+            // that memory.
             std::mem::forget(std::mem::take(&mut state.slots));
         }
     }

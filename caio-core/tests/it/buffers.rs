@@ -132,3 +132,16 @@ fn error_numbers_are_found() {
     assert_eq!(errno(&std::io::ErrorKind::Other.into()), None);
     assert_eq!(errno(&std::io::Error::other("text")), None);
 }
+
+#[test]
+#[cfg(unix)]
+fn a_borrowed_descriptor_is_not_closed() {
+    use std::os::fd::AsRawFd;
+    let file = tempfile::tempfile().unwrap();
+    // SAFETY: the file is closed at the end of the test.
+    let fd = unsafe { SharedFd::borrowed(file.as_raw_fd()) };
+    assert_eq!(fd.kind(), caio_core::FileKind::Regular);
+    let fd = fd.clone().try_unwrap().unwrap_err();
+    drop(fd);
+    assert_eq!(file.metadata().unwrap().len(), 0);
+}

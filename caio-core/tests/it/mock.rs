@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) shutdowns: usize,
     /// Whether submissions end at once, with 0 bytes.
     pub(crate) ends_at_once: bool,
+    /// Whether a submission panics once the request was taken.
+    pub(crate) panics: bool,
     /// Whether attempts fail at once.
     pub(crate) fails_inline: bool,
     /// How much of any file is in its page cache, from its start on; every byte there is 1.
@@ -143,6 +145,8 @@ unsafe impl Backend for Mock {
         seen.deepest = seen.deepest.max(request.direct_depth());
         seen.out.push(request);
         seen.peak = seen.peak.max(seen.out.len());
+        let panics = std::mem::take(&mut seen.panics);
+        assert!(!panics, "a backend that panics");
         Ok(if seen.groups { Submitted::Grouped } else { Submitted::Alone })
     }
 

@@ -1,12 +1,14 @@
 //! The kind of file system that a file is on.
 
-use crate::support::{pipe, refuse};
-use caio_sys::mount::{MountKind, mount_kind};
+use caio_conformance::kit::pipe_ends;
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
+use caio_sys::mount::{MountKind, device, mount_kind};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::ptr;
 
@@ -34,15 +36,26 @@ fn a_file_in_memory_is_told_although_no_list_shows_its_mount() {
 #[test]
 fn what_is_in_no_list_is_unknown() {
     assert_eq!(kind_at("/proc/self/ns/mnt"), MountKind::Unknown);
-    assert_eq!(mount_kind(pipe().0.as_fd()), MountKind::Unknown);
+    assert_eq!(mount_kind(pipe_ends().0.as_fd()), MountKind::Unknown);
+}
+
+#[test]
+fn the_device_is_that_of_the_content() {
+    let number = |device| (libc::major(device), libc::minor(device));
+    let file = tempfile::tempfile().unwrap();
+    assert_eq!(device(file.as_fd()), Some(number(file.metadata().unwrap().dev())));
+    match File::open("/dev/loop0") {
+        Ok(block) => assert_eq!(device(block.as_fd()), Some(number(block.metadata().unwrap().rdev()))),
+        Err(error) => println!("SKIP: /dev/loop0: {error}"),
+    }
 }
 
 /// Linux before 5.8.
 #[test]
 fn a_kernel_that_does_not_tell_the_mount_is_asked_otherwise() {
     let body = || {
-        if let Err(error) = refuse(libc::SYS_statx, libc::ENOSYS) {
-            return println!("SKIP: no seccomp filter: {error}");
+        if !refuse_or_skip(&[Refused::always(libc::SYS_statx, libc::ENOSYS)]) {
+            return;
         }
         assert_eq!(kind_at("/proc/self/maps"), MountKind::Local);
         assert_eq!(kind_at("/proc/self/ns/mnt"), MountKind::Unknown);

@@ -3,11 +3,14 @@
 use super::poller::{Arming, Direction, Event, Poller};
 use crate::platform::Bell;
 use caio_core::SharedFd;
+use caio_core::support::lock;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
+use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How many events one call takes.
@@ -24,6 +27,8 @@ pub(crate) struct Epoll {
     epoll: OwnedFd,
     /// Ends a wait.
     bell: Bell,
+    /// Descriptors of our own for files whose number is waited for already, by [`SharedFd::id`]: epoll takes each number once.
+    duplicates: Mutex<HashMap<usize, OwnedFd>>,
 }
 
 impl Epoll {
@@ -31,7 +36,7 @@ impl Epoll {
     pub(crate) fn new() -> io::Result<Self> {
         let (epoll, bell) = (epoll::create(CreateFlags::CLOEXEC)?, Bell::new()?);
         epoll::add(&epoll, &bell, EventData::new_u64(BELL), EventFlags::IN)?;
-        Ok(Self { epoll, bell })
+        Ok(Self { epoll, bell, duplicates: Mutex::default() })
     }
 }
 
@@ -42,15 +47,26 @@ impl Poller for Epoll {
             Arming::Again | Arming::InVain => return Ok(()),
         }
         let both = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
-        match epoll::add(&self.epoll, fd, EventData::new_u64(fd.id() as u64), both) {
+        let data = EventData::new_u64(fd.id() as u64);
+        match epoll::add(&self.epoll, fd, data, both) {
             Err(Errno::PERM) => Err(Errno::AGAIN.into()),
+            Err(Errno::EXIST) => {
+                let duplicate = rustix::io::fcntl_dupfd_cloexec(fd, 0)?;
+                epoll::add(&self.epoll, &duplicate, data, both)?;
+                lock(&self.duplicates).insert(fd.id(), duplicate);
+                Ok(())
+            }
             added => Ok(added?),
         }
     }
 
     fn disarm(&self, fd: &SharedFd) {
-        let deleted = epoll::delete(&self.epoll, fd);
-        debug_assert!(deleted.is_ok(), "a file is known from when it is armed: {deleted:?}");
+        let duplicate = lock(&self.duplicates).remove(&fd.id());
+        // A descriptor that its owner has closed is gone from epoll by itself.
+        let _gone = match &duplicate {
+            Some(duplicate) => epoll::delete(&self.epoll, duplicate),
+            None => epoll::delete(&self.epoll, fd),
+        };
     }
 
     fn wake(&self) {

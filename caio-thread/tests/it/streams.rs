@@ -1,7 +1,7 @@
 //! What waits for pipes and devices.
 
 use crate::support::{block_on, file, pooled, threads, workers};
-use caio_conformance::kit::{alone, pipe, until};
+use caio_conformance::kit::{alone, park, pipe, until};
 use caio_core::{NO_OFFSET, Outcome, SharedFd};
 use caio_thread::ThreadPool;
 use std::io::{Read, Write};
@@ -119,4 +119,20 @@ fn terminal() -> Option<(std::fs::File, SharedFd)> {
     // SAFETY: as above.
     let theirs = unsafe { OwnedFd::from_raw_fd(theirs) };
     Some((ours.into(), theirs.into()))
+}
+
+/// Two names of one descriptor can wait at the same time, as a binding of another language has them.
+#[test]
+fn one_number_under_two_names() {
+    use std::os::fd::AsRawFd;
+    let ctx = ThreadPool::builder().build().unwrap();
+    let (reader, mut writer) = pipe();
+    // SAFETY: the pipe is closed at the end of the test, after all operations.
+    let [first, second] = [(); 2].map(|()| unsafe { SharedFd::borrowed(reader.as_raw_fd()) });
+    let mut reads = [ctx.read(1, &first, NO_OFFSET), ctx.read(1, &second, NO_OFFSET)];
+    reads.iter_mut().for_each(|read| drop(park(read)));
+    writer.write_all(b"ab").unwrap();
+    let mut got = reads.map(|read| block_on(read).unwrap()[0]);
+    got.sort_unstable();
+    assert_eq!(&got, b"ab");
 }

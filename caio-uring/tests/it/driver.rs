@@ -1,4 +1,4 @@
-//! Somebody else's event loop takes the completions.
+//! An external event loop takes the completions.
 
 use crate::support::{builder, file, ring};
 use caio_conformance::kit::{pipe, until, within};

@@ -4,9 +4,9 @@
 mod support;
 
 mod cancel;
+mod coalesce;
 mod completion;
 mod driver;
-mod gather;
 mod options;
 mod refused;
 mod routes;

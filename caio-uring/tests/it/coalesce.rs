@@ -1,4 +1,4 @@
-//! Many transfers past the page cache at a time.
+//! Many `O_DIRECT` transfers at a time.
 
 use crate::support::builder;
 use caio_conformance::kit::{direct_file, until, within};

@@ -2,6 +2,7 @@
 
 use crate::buffers::BufPool;
 use crate::refusal;
+use crate::ring::user_data;
 use caio_core::{Op, Refusal, Region, Request, SharedFd};
 use io_uring::Submitter;
 use io_uring::opcode::{Fsync, Read, ReadFixed, Readv, Write, WriteFixed, Writev};
@@ -82,8 +83,8 @@ impl Opcodes {
     }
 }
 
-/// Describes a request to the kernel. `force_async` has it begun in a thread of the kernel's.
-pub(crate) fn prepare(request: &Request, opcodes: &Opcodes, registered: &Registered, force_async: bool) -> Entry {
+/// Describes a request to the kernel. With `force_async` a thread of the kernel's begins it.
+pub(crate) fn prep(request: &Request, opcodes: &Opcodes, registered: &Registered, force_async: bool) -> Entry {
     let place = registered.places.get(&request.fd().id()).and_then(|place| i32::try_from(*place).ok());
     let fd = Fd(place.unwrap_or_else(|| request.fd().as_raw_fd()));
     let priority = request.priority().map_or(0, caio_core::IoPriority::as_u16);
@@ -120,7 +121,7 @@ pub(crate) fn prepare(request: &Request, opcodes: &Opcodes, registered: &Registe
     if force_async {
         flags |= Flags::ASYNC;
     }
-    entry.flags(flags).user_data(request.key().as_u64())
+    entry.flags(flags).user_data(user_data(request.key()))
 }
 
 // The regions of a vectored operation are what `readv` and `writev` take.
