@@ -1,10 +1,13 @@
 //! What a case is given: a backend to open, and a directory of its own.
 
 use crate::Subject;
-use caio_core::{Context, DEFAULT_MAX_REQUESTS, Settings, SharedFd};
+use crate::context::Context;
+use crate::meter::Meter;
+use caio_core::{DEFAULT_MAX_REQUESTS, Driver, Settings, SharedFd};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The reason for which a case gives up, as the payload of its unwinding.
@@ -23,17 +26,19 @@ pub(crate) struct Fixture {
     subject: Subject,
     /// The directory.
     dir: PathBuf,
+    /// Measures what the case calls.
+    meter: Arc<Meter>,
 }
 
 impl Fixture {
     /// Makes the directory.
-    pub(crate) fn new(below: &Path, subject: Subject, case: &str) -> io::Result<Self> {
+    pub(crate) fn new(below: &Path, subject: &Subject, case: &str, meter: &Arc<Meter>) -> io::Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("caio-{}-{}-{number}-{}", subject.name(), std::process::id(), case.replace("::", "-"));
         let dir = below.join(name);
         fs::create_dir_all(&dir)?;
-        Ok(Self { subject, dir })
+        Ok(Self { subject: subject.clone(), dir, meter: Arc::clone(meter) })
     }
 
     /// A context with the default settings.
@@ -50,7 +55,25 @@ impl Fixture {
 
     /// A context with these settings.
     pub(crate) fn open(&self, settings: &Settings) -> io::Result<Context> {
-        self.subject.open(settings).map(|(context, _driver)| context)
+        self.subject.open(settings).map(|(context, _driver)| Context::new(context, &self.meter))
+    }
+
+    /// A context with a bound, whose completions are taken by the driver alone. Ends the case where there is no driver.
+    pub(crate) fn driven(&self, max_requests: usize) -> (Context, Driver) {
+        let mut settings = Settings::default();
+        settings.max_requests = max_requests;
+        settings.driven = true;
+        match self.subject.open(&settings) {
+            Ok((context, Some(driver))) => (Context::new(context, &self.meter), driver),
+            Ok((_, None)) => skip("this backend has no driver"),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => skip(error.to_string()),
+            Err(error) => panic!("the backend opens: {error}"),
+        }
+    }
+
+    /// How long calls take does not count from now on, because the case itself makes them slow.
+    pub(crate) fn is_slow_itself(&self) {
+        self.meter.ignore();
     }
 
     /// Whether the backend uses nothing but `std`.

@@ -15,13 +15,22 @@
 //! Each behaviour is a test of its own, `mine/streams::read_waits_for_data`, and `cargo test` takes a part of that name as
 //! usual. Each has a thread, a fresh directory and a deadline, so that a hang is a failure with a
 //! name. What cannot be tried on this system is ignored, with the reason.
+//!
+//! Every poll, drop and submission is measured, and the longest of all is told at the end. `CAIO_TEST_POLL_LIMIT_MS` makes a case fail
+//! if one of them took longer than that in each of three runs: for idle machines.
 #![deny(unsafe_code)]
 
 mod cases;
+mod context;
 mod fixture;
 pub mod kit;
+mod meter;
 mod subject;
 mod suite;
+
+#[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs", allow(unsafe_code))]
+#[cfg_attr(not(target_os = "linux"), path = "stopwatch_other.rs")]
+mod stopwatch;
 
 pub use subject::Subject;
 pub use suite::{names, run};

@@ -14,6 +14,7 @@
 //! | `poll` | waiting until descriptors are ready |
 //! | `rw` | positional and vectored reads and writes with per-call flags, `fsync`, `fdatasync` |
 //! | `sched` | the I/O priority of a thread |
+//! | `socket` | transfers of a socket that never wait |
 //!
 //! On any other system than Linux the crate is empty.
 #![deny(unsafe_code)]
@@ -47,6 +48,9 @@ pub mod rw;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod sched;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub mod socket;
 
 /// The README's example, compiled and run with the other ones.
 #[cfg(all(doctest, target_os = "linux"))]

@@ -1,145 +1,193 @@
-//! What waits for a worker: single operations, lanes of writes, and syncs that share a call.
+//! What waits for a worker: single operations, lanes, and syncs that share a call.
 
+use crate::requests::{Order, Requests};
+use crate::routes::{Lane, Route};
 use caio_core::{Key, Request};
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 
-/// How many emptied queues are kept for the next lane.
-const SPARE_QUEUES: usize = 16;
+/// How many emptied orders are kept for the next lane.
+const MAX_SPARE: usize = 16;
 
 /// What one worker takes at a time.
 #[derive(Debug)]
 pub(crate) enum Job {
     /// One operation.
     One(Request),
-    /// The buffered writes to one file, which contend for its lock: one worker does them in turn.
-    Lane(usize),
+    /// The operations of a lane, one after the other.
+    Lane(Lane),
     /// The syncs of one file: one call serves those that waited when it began.
     Syncs(usize),
 }
 
-/// How an operation is to be queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// By itself.
-    Alone,
-    /// In its file's lane.
-    Lane,
-    /// With its file's syncs.
-    Sync,
+/// A job that is ready.
+#[derive(Debug)]
+enum Ready {
+    /// See [`Job::One`]. Its request may have gone.
+    One(Key),
+    /// See [`Job::Lane`].
+    Lane(Lane),
+    /// See [`Job::Syncs`].
+    Syncs(usize),
 }
 
-/// Everything that waits for a worker. An entry of a map is there exactly while its job is ready or with a worker.
+/// Everything that waits for a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// What a worker can take now, first come first.
-    ready: VecDeque<Job>,
-    /// The lanes by [`SharedFd::id`](caio_core::SharedFd::id); their requests keep the number theirs.
-    lanes: HashMap<usize, VecDeque<Request>>,
-    /// The syncs by [`SharedFd::id`](caio_core::SharedFd::id).
-    syncs: HashMap<usize, VecDeque<Request>>,
-    /// Emptied queues, so that a lane that comes and goes allocates nothing.
-    spare: Vec<VecDeque<Request>>,
+    /// The operations, those included that workers carry out.
+    requests: Requests,
+    /// The jobs that a worker can take now, first come first.
+    ready: VecDeque<Ready>,
+    /// How many of these were cancelled.
+    stale: usize,
+    /// The lanes. One is there exactly while its job is ready or with a worker; its requests keep the file's number theirs.
+    lanes: HashMap<Lane, Order>,
+    /// The syncs by file, likewise.
+    syncs: HashMap<usize, Order>,
+    /// Emptied orders, so that a lane that comes and goes allocates nothing.
+    spare: Vec<Order>,
 }
 
 impl Queue {
-    /// Queues an operation. Whoever puts an entry in a map makes its job ready.
-    pub(crate) fn push(&mut self, request: Request, kind: Kind) {
-        let id = request.fd().id();
-        let (map, job) = match kind {
-            Kind::Alone => return self.ready.push_back(Job::One(request)),
-            Kind::Lane => (&mut self.lanes, Job::Lane(id)),
-            Kind::Sync => (&mut self.syncs, Job::Syncs(id)),
-        };
-        let queue = map.entry(id).or_insert_with(|| {
-            self.ready.push_back(job);
-            self.spare.pop().unwrap_or_default()
-        });
-        queue.push_back(request);
+    /// Queues an operation. What waits is not queued, but for a call that only a worker can make.
+    pub(crate) fn push(&mut self, request: Request, route: Route) {
+        let key = request.key();
+        self.requests.insert(request);
+        match route {
+            Route::Alone | Route::Waits => self.ready.push_back(Ready::One(key)),
+            Route::Lane(lane) => {
+                let begin = || self.ready.push_back(Ready::Lane(lane));
+                join(&mut self.lanes, lane, &mut self.spare, begin).push_back(key);
+            }
+            Route::Syncs(file) => {
+                let begin = || self.ready.push_back(Ready::Syncs(file));
+                join(&mut self.syncs, file, &mut self.spare, begin).push_back(key);
+            }
+        }
     }
 
     /// How many jobs are ready.
     pub(crate) fn ready(&self) -> usize {
-        self.ready.len()
+        self.ready.len() - self.stale
     }
 
-    /// Takes the job that has waited longest.
+    /// Takes the job that has waited longest. A single operation runs until [`end`](Self::end).
     pub(crate) fn pop(&mut self) -> Option<Job> {
-        self.ready.pop_front()
+        loop {
+            match self.ready.pop_front()? {
+                Ready::One(key) => match self.requests.start(key) {
+                    Some(request) => return Some(Job::One(request)),
+                    None => self.stale -= 1,
+                },
+                Ready::Lane(lane) => return Some(Job::Lane(lane)),
+                Ready::Syncs(file) => return Some(Job::Syncs(file)),
+            }
+        }
     }
 
-    /// The next write of a lane that the caller has taken; `None` if it is done, and gone.
-    pub(crate) fn pop_lane(&mut self, id: usize) -> Option<Request> {
-        let request = self.lanes.get_mut(&id)?.pop_front();
+    /// An operation is not being carried out any more.
+    pub(crate) fn end(&mut self, key: Key) {
+        self.requests.end(key);
+    }
+
+    /// Whether a worker carries an operation out.
+    pub(crate) fn is_running(&self, key: Key) -> bool {
+        self.requests.is_running(key)
+    }
+
+    /// The next operation of a lane that the caller has taken; `None` if there is none, and the lane is gone.
+    pub(crate) fn pop_lane(&mut self, lane: Lane) -> Option<Request> {
+        let request = self.lanes.get_mut(&lane)?.pop(|key| self.requests.start(key));
         if request.is_none() {
-            self.end_lane(id);
+            self.end_lane(lane);
         }
         request
     }
 
     /// Gives up a lane that the caller has taken, if nothing waits there. Says whether it is gone.
-    pub(crate) fn end_lane(&mut self, id: usize) -> bool {
-        let done = self.lanes.get(&id).is_none_or(VecDeque::is_empty);
+    pub(crate) fn end_lane(&mut self, lane: Lane) -> bool {
+        let done = self.lanes.get(&lane).is_none_or(Order::is_empty);
         if done {
-            let emptied = self.lanes.remove(&id);
+            let emptied = self.lanes.remove(&lane);
             self.keep(emptied);
         }
         done
     }
 
     /// Lets another job go before the rest of a lane that the caller has taken.
-    pub(crate) fn yield_lane(&mut self, id: usize) {
-        if self.lanes.contains_key(&id) {
-            self.ready.push_back(Job::Lane(id));
+    pub(crate) fn yield_lane(&mut self, lane: Lane) {
+        if self.lanes.contains_key(&lane) {
+            self.ready.push_back(Ready::Lane(lane));
         }
     }
 
-    /// Takes all syncs of a file that the caller has taken. None at all: they were cancelled, and the job is done.
-    pub(crate) fn take_syncs(&mut self, id: usize, into: &mut VecDeque<Request>) {
-        if let Some(waiting) = self.syncs.get_mut(&id) {
-            std::mem::swap(waiting, into);
+    /// Takes all syncs of a file that the caller has taken. None at all: they were cancelled.
+    pub(crate) fn take_syncs(&mut self, file: usize, into: &mut VecDeque<Request>) {
+        if let Some(order) = self.syncs.get_mut(&file) {
+            into.extend(std::iter::from_fn(|| order.pop(|key| self.requests.start(key))));
         }
     }
 
-    /// A call is over: those that came meanwhile get another.
-    pub(crate) fn end_syncs(&mut self, id: usize) {
-        match self.syncs.get(&id) {
-            Some(waiting) if waiting.is_empty() => {
-                let emptied = self.syncs.remove(&id);
+    /// A call is over: syncs that came meanwhile get another.
+    pub(crate) fn end_syncs(&mut self, file: usize) {
+        match self.syncs.get(&file) {
+            Some(order) if order.is_empty() => {
+                let emptied = self.syncs.remove(&file);
                 self.keep(emptied);
             }
-            Some(_) => self.ready.push_back(Job::Syncs(id)),
+            Some(_) => self.ready.push_back(Ready::Syncs(file)),
             None => {}
         }
     }
 
     /// Takes an operation out that no worker has taken.
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Request> {
-        let single = self.ready.iter().position(|job| matches!(job, Job::One(request) if request.key() == key));
-        if let Some(Job::One(request)) = single.and_then(|at| self.ready.remove(at)) {
-            return Some(request);
+    pub(crate) fn cancel(&mut self, key: Key, route: impl FnOnce(&Request) -> Route) -> Option<Request> {
+        let request = self.requests.take(key)?;
+        match route(&request) {
+            Route::Alone | Route::Waits => self.sweep(),
+            Route::Lane(lane) => self.lanes.get_mut(&lane).into_iter().for_each(|order| order.left(&self.requests)),
+            Route::Syncs(file) => self.syncs.get_mut(&file).into_iter().for_each(|order| order.left(&self.requests)),
         }
-        let mut queues = self.lanes.values_mut().chain(self.syncs.values_mut());
-        queues.find_map(|queue| queue.iter().position(|request| request.key() == key).and_then(|at| queue.remove(at)))
+        Some(request)
     }
 
     /// Takes everything out.
     pub(crate) fn clear(&mut self) -> Vec<Request> {
-        let mut all = Vec::new();
-        for job in self.ready.drain(..) {
-            match job {
-                Job::One(request) => all.push(request),
-                Job::Lane(_) | Job::Syncs(_) => {}
-            }
-        }
-        let queues = self.lanes.drain().chain(self.syncs.drain());
-        queues.for_each(|(_, queue)| all.extend(queue));
-        all
+        self.ready.clear();
+        self.stale = 0;
+        self.lanes.clear();
+        self.syncs.clear();
+        self.requests.drain()
     }
 
-    /// Keeps an emptied queue for the next lane.
-    fn keep(&mut self, emptied: Option<VecDeque<Request>>) {
-        if self.spare.len() < SPARE_QUEUES {
-            self.spare.extend(emptied);
+    /// One more ready job was cancelled: removes such jobs when they are more than half of all.
+    fn sweep(&mut self) {
+        self.stale += 1;
+        if self.stale * 2 > self.ready.len() {
+            let requests = &self.requests;
+            self.ready.retain(|job| !matches!(job, Ready::One(key) if !requests.is_waiting(*key)));
+            self.stale = 0;
         }
     }
+
+    /// Keeps an emptied order for the next lane.
+    fn keep(&mut self, emptied: Option<Order>) {
+        if let Some(mut order) = emptied.filter(|_| self.spare.len() < MAX_SPARE) {
+            order.clear();
+            self.spare.push(order);
+        }
+    }
+}
+
+/// The order of those that share a job. Whoever comes first makes the job ready, by `begin`.
+fn join<'a, K: Eq + Hash>(
+    orders: &'a mut HashMap<K, Order>,
+    key: K,
+    spare: &mut Vec<Order>,
+    begin: impl FnOnce(),
+) -> &'a mut Order {
+    orders.entry(key).or_insert_with(|| {
+        begin();
+        spare.pop().unwrap_or_default()
+    })
 }

@@ -12,17 +12,13 @@ fn main() -> ExitCode {
         settings.pool_size = settings.pool_size.or(Some(1));
         open(&settings)
     };
-    let forced = |settings: &Settings| {
+    let portable = |settings: &Settings| {
         let mut settings = settings.clone();
         settings.portable = true;
         open(&settings)
     };
-    let subjects = vec![
-        Subject::new("thread", open),
-        Subject::new("one-thread", one_thread),
-        Subject::new("portable", open).portable(),
-        Subject::new("portable-streams", forced).only(is_taken_back_by_portable),
-    ];
+    let subjects =
+        vec![Subject::new("thread", open), Subject::new("one-thread", one_thread), Subject::new("portable", portable)];
     run(&test_dir!(), subjects)
 }
 
@@ -36,12 +32,4 @@ fn open(settings: &Settings) -> io::Result<(Context, Option<Driver>)> {
         return builder.build_with_driver().map(|(ctx, driver)| (ctx, Some(driver)));
     }
     Ok((builder.build()?, None))
-}
-
-/// The portable implementation gives a caller's buffer back even from a stream that has nothing, which is more than the suite
-/// asks of it. A write that has begun is not taken back, and a thread that reads keeps its file.
-fn is_taken_back_by_portable(case: &str) -> bool {
-    let beyond = ["streams::full_write_is_cancelled", "streams::full_write_waits", "streams::ends_with_the_context"];
-    let themes = ["streams::", "control::", "lifetime::"];
-    themes.iter().any(|theme| case.starts_with(theme)) && !beyond.contains(&case)
 }

@@ -3,6 +3,7 @@
 use super::cases;
 use crate::fixture::{Fixture, skip};
 use crate::kit::{Alarm, assert_kind, block_on, join, join_all, pattern, poll_once, until};
+use crate::meter::Timed;
 use caio_core::{IoPriority, Outcome};
 use std::future::Future;
 use std::io::ErrorKind;
@@ -80,7 +81,7 @@ fn cancel_tells_the_truth(fixture: &Fixture) {
     let ctx = fixture.bounded(4);
     let fd = fixture.file("truth", &[0; 64]);
     let writes: Vec<_> = (0..64).map(|index| ctx.write(vec![0xff], &fd, index).submit()).collect();
-    let cancels = writes.into_iter().map(caio_core::Operation::cancel).collect();
+    let cancels = writes.into_iter().map(Timed::cancel).collect();
     let outcomes = block_on(join_all(cancels));
     let content = fixture.content("truth");
     for (index, outcome) in outcomes.into_iter().enumerate() {

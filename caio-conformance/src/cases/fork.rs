@@ -120,6 +120,8 @@ fn child_makes_its_own(fixture: &Fixture) {
 
 /// Whatever locks other threads held at the fork, the child does not wait for them.
 fn locks_that_were_held(fixture: &Fixture) {
+    // While the process is copied its other threads wait for its memory.
+    fixture.is_slow_itself();
     let ctx = fixture.bounded(4);
     let fd = fixture.file("locks", &pattern(10_000));
     let stop = AtomicBool::new(false);

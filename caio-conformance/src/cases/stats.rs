@@ -1,9 +1,10 @@
 //! What the counters say.
 
 use super::cases;
+use crate::context::Context;
 use crate::fixture::Fixture;
 use crate::kit::{block_on, join_all, pattern, until};
-use caio_core::Context;
+use crate::meter::Timed;
 
 cases!("stats": bytes_are_counted, all_that_start_end, errors_end_too, dropped_ones_end_too, cancelled_ones_are_told, waiting_is_counted);
 
@@ -79,7 +80,7 @@ fn cancelled_ones_are_told(fixture: &Fixture) {
     let ctx = fixture.bounded(1);
     let fd = fixture.file("cancelled", b"");
     let syncs: Vec<_> = (0..50).map(|_| ctx.fsync(&fd).submit()).collect();
-    let outcomes = block_on(join_all(syncs.into_iter().map(caio_core::Operation::cancel).collect()));
+    let outcomes = block_on(join_all(syncs.into_iter().map(Timed::cancel).collect()));
     let cancelled = outcomes.iter().filter(|outcome| matches!(outcome, caio_core::Outcome::Cancelled(()))).count();
     drop(block_on(ctx.fsync(&fd).cancel()));
     let mut batch = ctx.batch();

@@ -5,6 +5,7 @@ use crate::fixture::{Fixture, skip};
 use crate::kit::{
     assert_kind, assert_same_error, block_on, join_all, park, pattern, pipe, pipe_to, read_at, until, write_at,
 };
+use crate::meter::Timed;
 use caio_core::{NO_OFFSET, Outcome, SharedFd};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -28,7 +29,7 @@ fn needs_recall(fixture: &Fixture) {
 }
 
 /// Fills a pipe until it takes no more, and tells how much it took.
-fn fill(ctx: &caio_core::Context, writer: &SharedFd) -> usize {
+fn fill(ctx: &crate::context::Context, writer: &SharedFd) -> usize {
     let mut filled = 0;
     loop {
         let (written, _) = block_on(ctx.write(vec![0xab; 4096], writer, NO_OFFSET).timeout(Duration::from_millis(200)));
@@ -339,7 +340,7 @@ fn cancelled_with_a_full_table(fixture: &Fixture) {
     let ctx = fixture.bounded(4);
     let (reader, _writer) = pipe();
     let reads: Vec<_> = (0..12).map(|_| ctx.read_into(vec![7; 8], &reader, NO_OFFSET).submit()).collect();
-    let cancels = reads.into_iter().rev().map(caio_core::Operation::cancel).collect();
+    let cancels = reads.into_iter().rev().map(Timed::cancel).collect();
     for outcome in block_on(join_all(cancels)) {
         assert!(matches!(outcome, Outcome::Cancelled(buf) if buf.len() == 8));
     }

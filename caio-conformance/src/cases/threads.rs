@@ -3,7 +3,8 @@
 use super::cases;
 use crate::fixture::{Fixture, open};
 use crate::kit::{block_on, join_all, pattern, poll_once, until};
-use caio_core::{Operation, Outcome};
+use crate::meter::Timed;
+use caio_core::Outcome;
 use std::thread;
 
 cases!("threads":
@@ -74,7 +75,7 @@ fn submitted_by_a_thread_that_exited(fixture: &Fixture) {
     let fd = fixture.file("outlived", b"");
     for round in 0..20_u8 {
         let (ctx, file) = (ctx.clone(), fd.clone());
-        let submit = move || -> Vec<Operation<_>> {
+        let submit = move || -> Vec<Timed<_>> {
             let write = |part: u64| ctx.write(vec![round; 5000], &file, part * 5000).submit();
             let mut writes: Vec<_> = (0..4).map(write).collect();
             let mut polled = ctx.write(vec![round; 5000], &file, 20_000);
@@ -108,7 +109,7 @@ fn cancelled_elsewhere(fixture: &Fixture) {
     let ctx = fixture.bounded(2);
     let fd = fixture.file("cancelled", &[0; 64]);
     let writes: Vec<_> = (0..64).map(|index| ctx.write(vec![0xff], &fd, index).submit()).collect();
-    let cancel = move || block_on(join_all(writes.into_iter().map(Operation::cancel).collect()));
+    let cancel = move || block_on(join_all(writes.into_iter().map(Timed::cancel).collect()));
     let outcomes = thread::spawn(cancel).join().unwrap();
     for (byte, outcome) in fixture.content("cancelled").into_iter().zip(outcomes) {
         assert_eq!(byte == 0xff, matches!(outcome, Outcome::Completed(Ok(1), _)));

@@ -1,9 +1,10 @@
 //! Bytes go in and come out.
 
 use super::cases;
+use crate::context::Context;
 use crate::fixture::Fixture;
 use crate::kit::{block_on, join, join_all, pattern};
-use caio_core::{Context, SharedFd};
+use caio_core::SharedFd;
 
 cases!("transfer":
     quick_start, sizes, read_into_fills_the_capacity, short_read_at_the_end, end_of_file, zero_bytes, overwrite, holes,

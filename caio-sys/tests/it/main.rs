@@ -10,4 +10,5 @@ mod mount;
 mod poll;
 mod rw;
 mod sched;
+mod socket;
 mod support;

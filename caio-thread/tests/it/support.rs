@@ -2,7 +2,7 @@
 
 use caio_conformance::kit::until;
 use caio_core::{
-    Attempt, Attempted, Backend, BackendKind, Context, Finished, Key, Opened, Request, Settings, SharedFd,
+    Attempt, Attempted, Backend, BackendKind, Context, Finished, Key, Opened, Request, Settings, SharedFd, Submitted,
 };
 use caio_thread::{Counters, Pool, PoolSettings};
 use std::future::Future;
@@ -21,17 +21,15 @@ pub(crate) fn file() -> SharedFd {
 /// A backend of another kind that borrows the pool and nothing else: what the pool does is seen from here.
 struct Borrower(Pool);
 
-impl Backend for Borrower {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Thread
-    }
-
+#[allow(unsafe_code)]
+// SAFETY: the pool keeps the trait's promises, and does all of it.
+unsafe impl Backend for Borrower {
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         attempt.missed()
     }
 
-    fn submit(&self, request: Request) -> Result<(), Finished> {
-        self.0.submit(request)
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
+        self.0.submit(request).map(|()| Submitted::Alone)
     }
 
     fn arm(&self) {
@@ -53,7 +51,12 @@ pub(crate) fn pooled(settings: PoolSettings) -> (Context, Pool) {
     let opened = Context::open(&Settings::default(), BackendKind::Thread, |common, completer| {
         let made = Pool::new(settings, completer);
         pool = Some(made.clone());
-        Ok(Opened { backend: Arc::new(Borrower(made)), max_requests: common.max_requests, driver: None })
+        Ok(Opened {
+            backend: Arc::new(Borrower(made)),
+            kind: BackendKind::Thread,
+            max_requests: common.max_requests,
+            driver: None,
+        })
     });
     let (ctx, _) = opened.expect("it opens");
     (ctx, pool.expect("it was opened"))

@@ -209,7 +209,6 @@ fn idle() {
     assert_eq!(footprint().1, before, "a context that has done nothing has no thread");
     let fd = file(&[1; 64]);
     (0..100).for_each(|_| drop(block_on(ctx.read(8, &fd, 0))));
-    std::thread::sleep(Duration::from_millis(20));
     let switches = || {
         let tasks = std::fs::read_dir("/proc/self/task").expect("tasks").flatten();
         let status = tasks.map(|task| {
@@ -222,8 +221,11 @@ fn idle() {
         });
         lines.collect::<Vec<_>>()
     };
-    let first = switches();
-    assert_eq!(first.len(), 1, "one thread takes completions");
-    std::thread::sleep(Duration::from_millis(300));
-    assert_eq!(switches(), first, "it woke up without need");
+    let stays_asleep = |time| {
+        let before = switches();
+        std::thread::sleep(time);
+        before.len() == 1 && switches() == before
+    };
+    until("one thread takes completions, and falls asleep", || stays_asleep(Duration::from_millis(50)));
+    assert!(stays_asleep(Duration::from_millis(300)), "it woke up without need");
 }
