@@ -60,9 +60,9 @@ fn records_at_the_end_of_a_file() {
             let fd: SharedFd = std::fs::File::options().append(true).create(true).open(&path).unwrap().into();
             std::thread::spawn(move || {
                 let ctx = ThreadPool::builder().portable(true).build().unwrap();
-                for round in 0..200 {
+                for round in 0..500 {
                     let offset = if round % 2 == 0 { 0 } else { caio_core::NO_OFFSET };
-                    let mut record = vec![vec![byte; 3]; 33];
+                    let mut record = vec![vec![byte]; 99];
                     record.push(b"\n".to_vec());
                     assert_eq!(block_on(ctx.writev(record, &fd, offset)).0.unwrap(), 100);
                 }
@@ -72,5 +72,5 @@ fn records_at_the_end_of_a_file() {
     writers.into_iter().for_each(|writer| writer.join().unwrap());
     let log = std::fs::read(&path).unwrap();
     let whole = |record: &[u8]| record[..99].iter().all(|byte| *byte == record[0]) && record[99] == b'\n';
-    assert_eq!((log.len(), log.chunks(100).all(whole)), (160_000, true));
+    assert_eq!((log.len(), log.chunks(100).all(whole)), (400_000, true));
 }
