@@ -3,7 +3,8 @@
 use crate::requests::{Order, Requests};
 use crate::routes::{Lane, Route};
 use caio_core::{Key, Request};
-use std::collections::{HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
 /// How many emptied orders are kept for the next lane.
 const MAX_SPARE: usize = 16;
@@ -27,7 +28,7 @@ pub(crate) struct Queue {
     /// How many requests of these have gone.
     stale: usize,
     /// The lanes. One is there exactly while its job is ready or with a worker; its requests keep the file's number theirs.
-    lanes: HashMap<Lane, Order>,
+    lanes: FxHashMap<Lane, Order>,
     /// Emptied orders, so that a lane that comes and goes allocates nothing.
     spare: Vec<Order>,
 }

@@ -27,7 +27,7 @@ use caio_core::support::{lock, spawn};
 use caio_core::{Finished, Key, Request, SharedFd};
 use event_loop::EventLoop;
 use poller::{Arming, Direction, Event};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -48,7 +48,7 @@ struct State {
     /// The operations that wait. One that is being tried is not among them.
     requests: Requests,
     /// The files that are waited for, by [`SharedFd::id`].
-    files: HashMap<usize, Waited>,
+    files: FxHashMap<usize, Waited>,
     /// Tells which files are ready; there while the event loop runs.
     poller: Option<Arc<dyn Poller>>,
     /// Whether nothing may wait any more.
