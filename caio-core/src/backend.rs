@@ -1,7 +1,7 @@
 //! What a backend is to the rest of the library.
 
 use crate::request::{Attempt, Attempted, Finished, Request};
-use crate::{Completer, Key, Refusal};
+use crate::{Completer, Key, Refusal, error};
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -10,34 +10,45 @@ use std::time::Duration;
 
 /// Carries out operations. One file of each backend crate implements it.
 ///
-/// The way of an operation: [`attempt`](Self::attempt) may finish it on the spot; else core enters it in the table and
-/// gives it to [`submit`](Self::submit), then [`flush`](Self::flush)es; the backend delivers it through its [`Completer`]
-/// from whatever thread sees the completion. Until a future parks, core calls [`harvest`](Self::harvest) at each of its polls;
-/// from [`arm`](Self::arm) on the backend delivers by itself.
+/// The way of an operation: [`attempt`](Self::attempt) may finish it on the spot; else core enters
+/// it in the table and gives it to [`submit`](Self::submit), then [`flush`](Self::flush)es; the
+/// backend delivers it through its [`Completer`] from whatever thread sees the completion. Until a
+/// future parks, core calls [`reap`](Self::reap) at each of its polls; from [`arm`](Self::arm) on
+/// the backend delivers by itself.
 ///
-/// No method blocks, and none is called under a lock of core's. A backend holds none of its own locks when it
-/// delivers, because that wakes tasks and may call `submit` for operations that waited for room.
+/// No method blocks, and none is called under a lock of core's. A backend holds none of its own
+/// locks when it delivers, because that wakes tasks and may call `submit` for operations that
+/// waited for room.
+///
+/// # Safety
+/// Core believes a backend, and frees memory on its word. Whoever implements it promises that
+/// - a [`Request`], and a [`Finished`] made of it, is delivered once, to the [`Completer`] that the
+///   backend was opened with, and the backend serves no other context;
+/// - nobody follows a request's pointers once it was delivered, and a request is not kept beyond
+///   the backend's end;
+/// - an [`Attempted`] answers the [`Attempt`] that it was made of, in the same call;
+/// - at the end of [`shutdown`](Self::shutdown) each operation is delivered sooner or later, or the
+///   completer is leaked.
 ///
 /// ```ignore-windows
-/// use caio_core::{Backend, BackendKind, Completer, Context, Finished, Key, Opened, Request, Settings, View};
+/// use caio_core::{
+///     Backend, BackendKind, Completer, Context, Finished, Key, Opened, Request, Settings, Submitted, View,
+/// };
 /// use std::os::unix::fs::FileExt;
 /// use std::{io, sync::Arc, thread};
 ///
 /// /// Carries each operation out in a thread of its own.
 /// struct Simple(Completer);
 ///
-/// impl Backend for Simple {
-///     fn kind(&self) -> BackendKind {
-///         BackendKind::Thread
-///     }
-///
-///     fn submit(&self, mut request: Request) -> Result<(), Finished> {
+/// // SAFETY: each request is carried out by its thread, and delivered at its end to the completer of this backend.
+/// unsafe impl Backend for Simple {
+///     fn submit(&self, mut request: Request) -> Result<Submitted, Finished> {
 ///         let completer = self.0.clone();
 ///         thread::spawn(move || {
 ///             let result = carry_out(&mut request);
 ///             completer.deliver(request.finish(result));
 ///         });
-///         Ok(())
+///         Ok(Submitted::Alone)
 ///     }
 ///
 ///     fn cancel(&self, _key: Key) {} // what has begun is carried out
@@ -58,7 +69,8 @@ use std::time::Duration;
 ///
 /// # fn main() -> io::Result<()> {
 /// let (ctx, _no_driver) = Context::open(&Settings::default(), BackendKind::Thread, |settings, completer| {
-///     Ok(Opened { backend: Arc::new(Simple(completer)), max_requests: settings.max_requests, driver: None })
+///     let backend = Arc::new(Simple(completer));
+///     Ok(Opened { backend, kind: BackendKind::Thread, max_requests: settings.max_requests, driver: None })
 /// })?;
 /// let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
 /// let data = futures::executor::block_on(async {
@@ -68,164 +80,120 @@ use std::time::Duration;
 /// assert_eq!(data, b"world");
 /// # Ok(()) }
 /// ```
-pub trait Backend: Send + Sync + 'static {
-    /// Which one it is.
-    fn kind(&self) -> BackendKind;
-
-    /// Finishes an operation here and now, if that takes no longer than copying 64 KiB; touches no lock on a hit.
+///
+/// Safe code alone cannot be a backend:
+///
+/// ```compile_fail
+/// struct Careless;
+/// impl caio_core::Backend for Careless {
+///     fn submit(&self, request: caio_core::Request) -> Result<caio_core::Submitted, caio_core::Finished> {
+///         Err(request.finish(Ok(0)))
+///     }
+///     fn cancel(&self, _key: caio_core::Key) {}
+///     fn shutdown(&self) {}
+/// }
+/// ```
+pub unsafe trait Backend: Send + Sync + 'static {
+    /// Finishes a [`CachedRead`](crate::OpClass::CachedRead) or a
+    /// [`BufferedWrite`](crate::OpClass::BufferedWrite) here and now, if that takes no longer than
+    /// copying [`MAX_INLINE_BYTES`](crate::MAX_INLINE_BYTES); touches no lock on a hit.
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         attempt.missed()
     }
 
-    /// Takes an operation over. At most [`Context::max_requests`](crate::Context::max_requests) are out at any time.
-    /// It must not call [`Completer::deliver`] for this request in the caller's stack.
+    /// Takes an operation over. At most [`Context::max_requests`](crate::Context::max_requests)
+    /// transfers and syncs are out at any time, and as many reads and as many writes of streams. It
+    /// must not call [`Completer::deliver`] for this request in the caller's stack.
     ///
     /// # Errors
     /// The request, ended, where it can be seen at once that it ends; core delivers it.
-    fn submit(&self, request: Request) -> Result<(), Finished>;
+    fn submit(&self, request: Request) -> Result<Submitted, Finished>;
 
-    /// What [`submit`](Self::submit) has queued reaches the kernel or the workers. Called by core after one or more submissions;
-    /// called by the backend itself after its deliveries, which may have submitted.
-    fn flush(&self) {}
+    /// What [`submit`](Self::submit) has queued reaches the kernel or the workers. Called by core
+    /// after one or more submissions; called by the backend itself after its deliveries, which may
+    /// have submitted.
+    fn flush(&self, _how: Flush) {}
 
     /// Delivers completions that are there already.
-    fn harvest(&self) {}
+    fn reap(&self) {}
 
-    /// A future parks: a completion must now be delivered without anybody calling [`harvest`](Self::harvest).
-    /// Completions that arrived before this call count as well.
+    /// A future parks: a completion must now be delivered without anybody calling
+    /// [`reap`](Self::reap). Completions that arrived before this call count as well.
     fn arm(&self) {}
-
-    /// Several transfers past the page cache are under way at a time: it may deliver them in groups from now on.
-    fn gather(&self) {}
-
-    /// Whether transfers past the page cache are delivered in groups now. Then the future of one does not look for its end; what it
-    /// submits is flushed at its second poll ([`flush_group`](Self::flush_group)), when the executor's other tasks have submitted
-    /// theirs; and when it has its result it calls [`harvest`](Self::harvest) for the rest of the group. Within milliseconds the
-    /// backend does both by itself, for futures that are not polled.
-    fn is_gathering(&self) -> bool {
-        false
-    }
-
-    /// What [`submit`](Self::submit) has queued goes on its way with its group.
-    fn flush_group(&self) {
-        self.flush();
-    }
 
     /// Tries to end an operation early; it is delivered either way. The key may be stale.
     fn cancel(&self, key: Key);
 
-    /// The last handle of the context is gone: end what runs, deliver it, free everything; by itself.
+    /// The last handle of the context, or its driver, is gone: end what runs, deliver it, free
+    /// everything; by itself. May be called again.
     fn shutdown(&self);
 }
 
+/// How a backend has taken an operation over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is completed by itself.
+    Alone,
+    /// It is completed together with others. Its future does not look for its end. It is flushed at
+    /// its future's second poll ([`Flush::WithGroup`]), when the executor's other tasks have
+    /// submitted theirs; and when the future has its result, it calls [`Backend::reap`] for the
+    /// rest of the group. The backend flushes and delivers by itself for futures that are not
+    /// polled.
+    Grouped,
+}
+
+/// How what was submitted is to be handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// At once.
+    Now,
+    /// With its group, if that is soon to be handed on.
+    WithGroup,
+}
+
 /// What a backend's opening function gives.
-///
-/// ```
-/// use caio_core::{Backend, Opened};
-/// use std::sync::Arc;
-/// /// What an opening function gives whose kernel had no room for more than `got` operations.
-/// fn opened(backend: Arc<dyn Backend>, wanted: usize, got: usize) -> Opened {
-///     Opened { backend, max_requests: wanted.min(got), driver: None }
-/// }
-/// ```
 pub struct Opened {
     /// The backend.
     pub backend: Arc<dyn Backend>,
-    /// The bound that it really has: that of the settings, or less where the system had no more to give.
+    /// Which one it is.
+    pub kind: BackendKind,
+    /// The bound that it really has: that of the settings, or less where the system had no more to
+    /// give.
     pub max_requests: usize,
-    /// How completions are taken, where somebody else's event loop drives it.
-    pub driver: Option<Box<dyn Drive>>,
+    /// How completions are taken, where an external event loop drives it. Nobody else keeps it.
+    pub driver: Option<Arc<dyn Drive>>,
 }
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened")
-            .field("kind", &self.backend.kind())
+            .field("kind", &self.kind)
             .field("max_requests", &self.max_requests)
             .finish_non_exhaustive()
     }
 }
 
-/// Takes completions on behalf of somebody else's event loop.
-///
-/// ```ignore-windows
-/// use caio_core::{Completer, Drive, Finished};
-/// use std::io::{self, Read};
-/// use std::os::fd::{AsFd, BorrowedFd};
-/// use std::os::unix::net::UnixStream;
-/// use std::sync::{Mutex, mpsc::Receiver};
-/// use std::time::{Duration, Instant};
-///
-/// /// What the workers have finished waits here.
-/// struct Inbox {
-///     finished: Mutex<Receiver<Finished>>,
-///     /// Has a byte for each of them.
-///     bell: UnixStream,
-///     completer: Completer,
-/// }
-///
-/// impl Drive for Inbox {
-///     fn as_fd(&self) -> BorrowedFd<'_> {
-///         self.bell.as_fd()
-///     }
-///
-///     fn reap(&mut self, max: usize, min: usize, timeout: Option<Duration>) -> io::Result<usize> {
-///         let deadline = Instant::now() + timeout.unwrap_or(Duration::from_secs(3600)).min(Duration::from_secs(3600));
-///         let mut reaped = 0;
-///         while reaped < max {
-///             let must_wait = reaped < min && self.completer.in_flight() > 0;
-///             let left = if must_wait { deadline - Instant::now() } else { Duration::ZERO };
-///             let Ok(finished) = self.finished.get_mut().unwrap().recv_timeout(left) else { break };
-///             self.bell.read_exact(&mut [0])?;
-///             self.completer.deliver(finished);
-///             reaped += 1;
-///         }
-///         Ok(reaped)
-///     }
-/// }
-/// #
-/// # use caio_core::{Backend, BackendKind, Context, Key, Opened, Request, Settings};
-/// # use std::io::Write;
-/// # use std::sync::{Arc, mpsc::{Sender, channel}};
-/// # struct Sink(Sender<Finished>, UnixStream);
-/// # impl Backend for Sink {
-/// #     fn kind(&self) -> BackendKind { BackendKind::Thread }
-/// #     fn submit(&self, request: Request) -> Result<(), Finished> {
-/// #         let bytes = request.op().bytes();
-/// #         self.0.send(request.finish(Ok(bytes))).unwrap();
-/// #         (&self.1).write_all(&[0]).unwrap();
-/// #         Ok(())
-/// #     }
-/// #     fn cancel(&self, _key: Key) {}
-/// #     fn shutdown(&self) {}
-/// # }
-/// # fn main() -> io::Result<()> {
-/// # let (sender, receiver) = channel();
-/// # let (ringer, bell) = UnixStream::pair()?;
-/// # let (ctx, driver) = Context::open(&Settings::default(), BackendKind::Thread, move |settings, completer| {
-/// #     let backend = Arc::new(Sink(sender, ringer));
-/// #     let inbox = Inbox { finished: Mutex::new(receiver), bell, completer };
-/// #     Ok(Opened { backend, max_requests: settings.max_requests, driver: Some(Box::new(inbox)) })
-/// # })?;
-/// # let mut driver = driver.unwrap();
-/// # let fd: caio_core::SharedFd = tempfile::tempfile()?.into();
-/// # let write = ctx.write(b"Hello world", &fd, 0).submit();
-/// # assert_eq!(ctx.in_flight(), 1);
-/// # assert_eq!(driver.reap(8, 1, None)?, 1);
-/// # assert_eq!(driver.reap(8, 1, None)?, 0);
-/// # assert_eq!(futures::executor::block_on(write).0?, 11);
-/// # Ok(()) }
-/// ```
+/// A backend's side of a [`Driver`](crate::Driver): completions for an external event loop.
 pub trait Drive: Send + Sync + 'static {
     /// A descriptor that polls readable while completions wait.
     #[cfg(unix)]
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_>;
 
-    /// Delivers between `min` and `max` completions, waiting up to `timeout` for `min` of them (for ever where it is `None`).
+    /// Resets the descriptor, then delivers up to `max` completions that are there, and says how
+    /// many. Where some may be left the descriptor polls readable again. It does not wait.
     ///
     /// # Errors
-    /// Those of the system call that waits.
-    fn reap(&mut self, max: usize, min: usize, timeout: Option<Duration>) -> io::Result<usize>;
+    /// Those of the system calls.
+    fn take(&self, max: usize) -> io::Result<usize>;
+
+    /// Makes the descriptor readable: what a driver waits for has ended elsewhere.
+    fn notify(&self);
+
+    /// How long a driver may wait before it takes again, where not all completions make the
+    /// descriptor readable.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// What every backend is opened with.
@@ -241,17 +209,27 @@ pub trait Drive: Send + Sync + 'static {
 pub struct Settings {
     /// The bound on operations in flight.
     pub max_requests: usize,
-    /// Whether somebody else's event loop takes the completions: then no thread of ours does.
+    /// Whether an external event loop takes the completions: then no thread of ours does.
     pub driven: bool,
     /// Whether only the portable implementation may be used.
     pub portable: bool,
     /// The most threads of a pool, where its user chose.
     pub pool_size: Option<usize>,
+    /// Whether futures may spin and yield before they park.
+    pub spin: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_requests: crate::DEFAULT_MAX_REQUESTS, driven: false, portable: false, pool_size: None }
+        Self { max_requests: crate::DEFAULT_MAX_REQUESTS, driven: false, portable: false, pool_size: None, spin: true }
+    }
+}
+
+impl Settings {
+    /// Refuses bounds that cannot be: the setting's name, and the error.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, io::Error)> {
+        error::check_max_requests(self.max_requests).map_err(|error| ("max_requests", error))?;
+        self.pool_size.map_or(Ok(()), error::check_pool_size).map_err(|error| ("pool_size", error))
     }
 }
 
@@ -281,7 +259,8 @@ pub struct Candidate {
 
 inventory::collect!(Candidate);
 
-/// Announces a backend, so that [`Context::builder`](crate::Context::builder) can choose it wherever its crate is linked in.
+/// Announces a backend, so that [`Context::builder`](crate::Context::builder) can choose it
+/// wherever its crate is linked in.
 ///
 /// ```standalone_crate
 /// # use caio_core::{BackendKind, Candidate, Completer, Opened, Refusal, Settings};

@@ -1,5 +1,6 @@
 //! Many operations, one submission.
 
+use crate::backend::Flush;
 use crate::buf::{IoBuf, IoBufMut};
 use crate::context::Context;
 use crate::key::Key;
@@ -26,9 +27,9 @@ pub const MAX_BATCH: usize = 4096;
 
 /// Operations that start together, made by [`Context::batch`].
 ///
-/// They reach the kernel in one submission, as many of them as there is room for; the others follow in their turn. They are
-/// unordered, as all operations are. One that is awaited before its batch is submitted starts by itself; one that is dropped
-/// before never starts.
+/// They reach the kernel in one submission, as many of them as there is room for; the others follow
+/// in their turn. They are unordered, as all operations are. One that is awaited before its batch
+/// is submitted starts by itself; one that is dropped before never starts.
 ///
 /// ```
 /// # fn with(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -197,7 +198,8 @@ impl Batch {
     /// Starts them all.
     ///
     /// # Errors
-    /// If the context was closed, or belongs to the parent process. An operation's own error is its own result.
+    /// If the context was closed, or belongs to the parent process. An operation's own error is its
+    /// own result.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -210,13 +212,14 @@ impl Batch {
     pub fn submit(self) -> io::Result<()> {
         let shared = self.ctx.shared();
         shared.check_usable()?;
+        let backend = self.ctx.backend_ref();
         let mut waits = false;
         for key in &self.keys {
-            waits |= shared.release(self.ctx.carrier(), *key);
+            waits |= shared.admit(backend, *key).is_none();
         }
-        self.ctx.carrier().flush();
+        backend.flush(Flush::Now);
         if waits {
-            self.ctx.carrier().arm();
+            backend.arm();
         }
         Ok(())
     }

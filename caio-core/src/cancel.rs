@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// What a cancel came to.
+/// The outcome of a cancellation.
 ///
 /// ```
 /// use caio_core::Outcome;
@@ -25,9 +25,11 @@ pub enum Outcome<B> {
     Completed(io::Result<usize>, B),
 }
 
-/// Cancels an operation and waits until it has ended one way or the other; made by [`Operation::cancel`].
+/// Cancels an operation and waits until it has ended one way or the other; made by
+/// [`Operation::cancel`].
 ///
-/// A transfer that has begun on a disk cannot be cancelled, and is waited for; what waits for data or for room can.
+/// A transfer that has begun on a disk cannot be cancelled, and is waited for; what waits for data
+/// or for room can.
 ///
 /// ```
 /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -75,8 +77,9 @@ impl<P: Payload> Future for Cancel<P> {
         let Some(payload) = this.op.take_payload() else {
             panic!("a cancel was polled after it had given its outcome");
         };
-        // SAFETY: the operation has ended with this result, as the table said; or it never ran, and this is an error.
-        let (result, buf) = unsafe { payload.finish_parts(result) };
+        // SAFETY: the operation has ended with this result, as the table said; or it never ran, and
+        // this is an error.
+        let (result, buf) = unsafe { payload.finish(result) };
         Poll::Ready(if cancelled { Outcome::Cancelled(buf) } else { Outcome::Completed(result, buf) })
     }
 }

@@ -13,8 +13,13 @@ use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::{SharedFd, error};
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// The bound on operations in flight where its user does not choose one.
 ///
@@ -27,20 +32,34 @@ pub const DEFAULT_MAX_REQUESTS: usize = 256;
 /// The largest bound on operations in flight: what one io_uring can be made for.
 ///
 /// ```
-/// use caio_core::{Context, LARGEST_MAX_REQUESTS};
-/// let error = Context::builder().max_requests(LARGEST_MAX_REQUESTS + 1).build().unwrap_err();
+/// use caio_core::{Context, MAX_REQUESTS_LIMIT};
+/// let error = Context::builder().max_requests(MAX_REQUESTS_LIMIT + 1).build().unwrap_err();
 /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 /// ```
-pub const LARGEST_MAX_REQUESTS: usize = 32768;
+pub const MAX_REQUESTS_LIMIT: usize = 32768;
 
-/// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves any number of threads.
+/// The most threads of a pool.
 ///
-/// Its futures are `Send`, need no runtime, and run under any executor. At most [`max_requests`](Self::max_requests) operations are
-/// in flight; more wait in the order in which they came. Operations are unordered: two that touch the same range, or a sync and
-/// a write that has not been awaited, happen in any order.
+/// ```
+/// use caio_core::{Context, MAX_POOL_SIZE};
+/// for threads in [0, MAX_POOL_SIZE + 1] {
+///     let error = Context::builder().pool_size(threads).build().unwrap_err();
+///     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+/// }
+/// ```
+pub const MAX_POOL_SIZE: usize = 1024;
+
+/// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves
+/// any number of threads.
 ///
-/// When the last handle and the last operation are gone, what still runs is cancelled or drained in the background; dropping
-/// never blocks. After `fork` the child's use of its parent's context is an error.
+/// Its futures are `Send`, need no runtime, and run under any executor. At most
+/// [`max_requests`](Self::max_requests) operations are in flight; more wait in the order in which
+/// they came. Operations are unordered: two that touch the same range, or a sync and a write that
+/// has not been awaited, happen in any order.
+///
+/// When the last handle and the last operation are gone, what still runs is cancelled or drained in
+/// the background; dropping never blocks. After `fork` the child's use of its parent's context is
+/// an error.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -97,11 +116,13 @@ impl Context {
         Builder::new()
     }
 
-    /// Makes a context with one backend, which `open` opens. For the backend crates; their users call `Uring::builder()`,
-    /// `Aio::builder()` or `ThreadPool::builder()`, or [`builder`](Self::builder).
+    /// Makes a context with one backend, which `open` opens. For the backend crates; their users
+    /// call `Uring::builder()`, `Aio::builder()` or `ThreadPool::builder()`, or
+    /// [`builder`](Self::builder).
     ///
     /// # Errors
-    /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond [`LARGEST_MAX_REQUESTS`].
+    /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond
+    /// [`MAX_REQUESTS_LIMIT`].
     ///
     /// ```
     /// use caio_core::{BackendKind, Completer, Context, Opened, Refusal, Settings};
@@ -121,40 +142,58 @@ impl Context {
         Self::open_after(settings, kind, Vec::new(), open).map_err(|(refusal, _)| refusal)
     }
 
-    /// As [`open`](Self::open), after other backends have refused. On a refusal they are given back.
+    /// As [`open`](Self::open), after other backends have refused. On a refusal they are given
+    /// back.
     pub(crate) fn open_after(
         settings: &Settings,
         kind: BackendKind,
         rejected: Vec<Refusal>,
         open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
     ) -> Result<(Self, Option<Driver>), (Refusal, Vec<Refusal>)> {
-        if let Err(error) = error::check_max_requests(settings.max_requests) {
-            return Err((Refusal::new(kind, "max_requests", error, "choose another bound"), rejected));
+        if let Err((step, error)) = settings.check() {
+            return Err((Refusal::new(kind, step, error, "choose another bound"), rejected));
         }
-        let completer = Completer(Shared::new(settings.max_requests));
+        let completer = Completer(Shared::new(settings.max_requests, settings.spin));
         let opened = match open(settings, completer.clone()) {
             Ok(opened) => opened,
             Err(refusal) => return Err((refusal, rejected)),
         };
-        let Opened { backend, max_requests, driver } = opened;
-        completer.attach(&backend, max_requests);
+        let Opened { backend, kind, max_requests, driver } = opened;
         let Completer(shared) = completer;
-        crate::trace::opened(backend.kind(), max_requests);
+        shared.attach(Arc::downgrade(&backend), max_requests, driver.as_ref().map(Arc::downgrade));
+        crate::trace::opened(kind, max_requests);
         let driver = driver.map(|drive| Driver::new(drive, Arc::clone(&shared)));
-        let kind = backend.kind();
         Ok((Self(Handle::new(Inner { shared, backend, kind, max_requests, rejected })), driver))
     }
 
-    /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of the file.
-    ///
-    /// The result may be shorter than asked for, as that of `pread(2)`, and is never longer than
-    /// [`MAX_TRANSFER`](crate::MAX_TRANSFER). An `offset` of `u64::MAX`, [`NO_OFFSET`](crate::NO_OFFSET), means 'no offset',
-    /// as a pipe needs: the operation is then that of `read(2)`. The minimum kernel is that of the [`BackendKind`].
+    /// As [`open`](Self::open), with a driver.
     ///
     /// # Errors
-    /// The operation's result is an error: that of the system call; `InvalidInput` for an offset beyond `i64::MAX`;
-    /// `NotSeekable` (`ESPIPE`) for an offset in a stream; `OutOfMemory` if there is no memory for `len` bytes; an error of its own
-    /// if the context was closed, or belongs to the parent process.
+    /// As [`open`](Self::open); `Unsupported` where the backend has no driver on this system.
+    #[doc(hidden)]
+    pub fn open_driven(
+        mut settings: Settings,
+        kind: BackendKind,
+        open: impl FnOnce(&Settings, Completer) -> Result<Opened, Refusal>,
+    ) -> io::Result<(Self, Driver)> {
+        settings.driven = true;
+        let (context, driver) = Self::open(&settings, kind, open)?;
+        Ok((context, driver.ok_or_else(|| error::no_driver(kind))?))
+    }
+
+    /// Reads at most `len` bytes at `offset` into a vector of its own, which is empty at the end of
+    /// the file.
+    ///
+    /// The result may be shorter than asked for, as that of `pread(2)`, and is never longer than
+    /// [`MAX_TRANSFER`](crate::MAX_TRANSFER). An `offset` of `u64::MAX`,
+    /// [`NO_OFFSET`](crate::NO_OFFSET), means 'no offset', as a pipe needs: the operation is then
+    /// that of `read(2)`. The minimum kernel is that of the [`BackendKind`].
+    ///
+    /// # Errors
+    /// The operation's result is an error: that of the system call; `InvalidInput` for an offset
+    /// beyond `i64::MAX`; `NotSeekable` (`ESPIPE`) for an offset in a stream; `OutOfMemory` if
+    /// there is no memory for `len` bytes; an error of its own if the context was closed, or
+    /// belongs to the parent process.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -175,8 +214,8 @@ impl Context {
 
     /// Reads at `offset` into a buffer's whole capacity, and sets its length to what was read.
     ///
-    /// The result may be shorter than that, as that of `pread(2)`; 0 is the end of the file. Offset and minimum kernel are as for
-    /// [`read`](Self::read).
+    /// The result may be shorter than that, as that of `pread(2)`; 0 is the end of the file. Offset
+    /// and minimum kernel are as for [`read`](Self::read).
     ///
     /// # Errors
     /// As [`read`](Self::read); the buffer comes back with the error.
@@ -197,11 +236,12 @@ impl Context {
 
     /// Writes a buffer at `offset`. The result may be less than its length, as that of `pwrite(2)`.
     ///
-    /// Without an offset, [`NO_OFFSET`](crate::NO_OFFSET), it is that of `write(2)`. The minimum kernel is that of the
-    /// [`BackendKind`].
+    /// Without an offset, [`NO_OFFSET`](crate::NO_OFFSET), it is that of `write(2)`. The minimum
+    /// kernel is that of the [`BackendKind`].
     ///
     /// # Errors
-    /// As [`read`](Self::read), such as `StorageFull` (`ENOSPC`) or `BrokenPipe` (`EPIPE`); the buffer comes back with the error.
+    /// As [`read`](Self::read), such as `StorageFull` (`ENOSPC`) or `BrokenPipe` (`EPIPE`); the
+    /// buffer comes back with the error.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -217,11 +257,13 @@ impl Context {
         Operation::new(self, Write(buf), fd, offset)
     }
 
-    /// Reads at `offset` into several buffers in turn, see `preadv(2)`; without an offset, `readv(2)`. The lengths that are set
-    /// add up to the result. The minimum kernel is that of the [`BackendKind`].
+    /// Reads at `offset` into several buffers in turn, see `preadv(2)`; without an offset,
+    /// `readv(2)`. The lengths that are set add up to the result. The minimum kernel is that of the
+    /// [`BackendKind`].
     ///
     /// # Errors
-    /// As [`read`](Self::read); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS). The buffers come back with it.
+    /// As [`read`](Self::read); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS).
+    /// The buffers come back with it.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -235,11 +277,13 @@ impl Context {
         Operation::new(self, Readv::new(bufs), fd, offset)
     }
 
-    /// Writes several buffers in turn at `offset`, see `pwritev(2)`; without an offset, `writev(2)`. The result may be less than
-    /// their lengths in all. The minimum kernel is that of the [`BackendKind`].
+    /// Writes several buffers in turn at `offset`, see `pwritev(2)`; without an offset,
+    /// `writev(2)`. The result may be less than their lengths in all. The minimum kernel is that of
+    /// the [`BackendKind`].
     ///
     /// # Errors
-    /// As [`write`](Self::write); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS). The buffers come back with it.
+    /// As [`write`](Self::write); `InvalidInput` for more than [`MAX_BUFFERS`](crate::MAX_BUFFERS).
+    /// The buffers come back with it.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -252,13 +296,14 @@ impl Context {
         Operation::new(self, Writev::new(bufs), fd, offset)
     }
 
-    /// Brings data and metadata to the disk: `fsync(2)`, on macOS `F_FULLFSYNC`. It covers the writes that were awaited
-    /// before it started, and says nothing of those in flight. The minimum kernel is that of the [`BackendKind`].
+    /// Brings data and metadata to the disk: `fsync(2)`, on macOS `F_FULLFSYNC`. It covers the
+    /// writes that were awaited before it started, and says nothing of those in flight. The minimum
+    /// kernel is that of the [`BackendKind`].
     ///
     /// # Errors
-    /// The operation's result is an error: that of the system call, such as `EIO` for a write that did not reach the disk, or
-    /// `InvalidInput` (`EINVAL`) for a file that cannot be synced, such as a pipe; an error of its own if the context was closed,
-    /// or belongs to the parent process.
+    /// The operation's result is an error: that of the system call, such as `EIO` for a write that
+    /// did not reach the disk, or `InvalidInput` (`EINVAL`) for a file that cannot be synced, such
+    /// as a pipe; an error of its own if the context was closed, or belongs to the parent process.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -271,7 +316,8 @@ impl Context {
         Operation::new(self, Fsync { data_only: false }, fd, 0)
     }
 
-    /// Brings data, and the metadata needed to read it back, to the disk: `fdatasync(2)`. As [`fsync`](Self::fsync) otherwise.
+    /// Brings data, and the metadata needed to read it back, to the disk: `fdatasync(2)`. As
+    /// [`fsync`](Self::fsync) otherwise.
     ///
     /// # Errors
     /// As [`fsync`](Self::fsync).
@@ -317,7 +363,8 @@ impl Context {
         self.0.kind
     }
 
-    /// The bound on operations in flight. Less than was asked for where the system had no room for more.
+    /// The bound on operations in flight. Less than was asked for where the system had no room for
+    /// more.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -387,7 +434,8 @@ impl Context {
         &self.0.rejected
     }
 
-    /// Refuses new operations, and waits until those in flight, and those that wait for room, have ended.
+    /// Refuses new operations, and waits until those in flight, and those that wait for room, have
+    /// ended.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -403,12 +451,49 @@ impl Context {
             return;
         }
         shared.close();
-        if let Some(drained) = shared.table.listen_drained() {
-            self.0.backend.arm();
-            drained.await;
-        }
+        let mut drained = Drained { shared, number: None };
+        self.0.backend.arm();
+        poll_fn(|cx| drained.poll(cx)).await;
+        drop(drained);
         shared.stop();
         self.0.backend.shutdown();
+    }
+
+    /// As [`close`](Self::close), for a thread that has no executor: waits no longer than
+    /// `timeout`, and says whether everything has ended. It blocks; no task may call it.
+    ///
+    /// ```
+    /// # fn with(ctx: &caio_core::Context) {
+    /// assert!(ctx.close_blocking(std::time::Duration::from_secs(5)));
+    /// # }
+    /// ```
+    #[must_use = "what has not ended goes on"]
+    pub fn close_blocking(&self, timeout: Duration) -> bool {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let deadline = Instant::now().checked_add(timeout);
+        let mut close = pin!(self.close());
+        while close.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            match left {
+                Some(Duration::ZERO) => return false,
+                Some(left) => thread::park_timeout(left),
+                None => thread::park(),
+            }
+        }
+        true
+    }
+
+    /// Whether the context was closed, or its driver dropped: then it takes no new operations.
+    ///
+    /// ```
+    /// # fn with(ctx: &caio_core::Context) {
+    /// futures::executor::block_on(ctx.close());
+    /// assert!(ctx.is_closed());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.shared.is_closed()
     }
 
     /// A clone that counts together with this one.
@@ -422,15 +507,53 @@ impl Context {
     }
 
     /// Who carries out.
-    pub(crate) fn carrier(&self) -> &dyn Backend {
+    pub(crate) fn backend_ref(&self) -> &dyn Backend {
         &*self.0.backend
+    }
+}
+
+/// Wakes a thread.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits until nothing runs and nothing waits.
+struct Drained<'a> {
+    /// The operations.
+    shared: &'a Shared,
+    /// Under which number its waker is kept.
+    number: Option<u64>,
+}
+
+impl Drained<'_> {
+    /// Looks, and leaves the waker.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let inherited = self.shared.is_inherited();
+        if inherited || self.shared.table.poll_drained(&mut self.number, cx.waker()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Drained<'_> {
+    fn drop(&mut self) {
+        if let (Some(number), false) = (self.number, self.shared.is_inherited()) {
+            self.shared.table.forget_drained(number);
+        }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.shared.is_inherited() {
-            // The parent's locks may be held in this copy of them, and its threads are not here: leak it all.
+            // The parent's locks may be held in this copy of them, and its threads are not here:
+            // leak it all.
             std::mem::forget((Arc::clone(&self.shared), Arc::clone(&self.backend)));
             return;
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 /// An owner of something shared, counted in two levels.
 ///
-/// Each operation shares its file and its context. With one count, threads that work on the same file would fight over it at
-/// each operation, which costs more than a copy of 4 KiB. So each clone that a user makes, usually one per task, has a count of
-/// its own, which the operations made from it share.
+/// Each operation shares its file and its context. With one count, threads that work on the same
+/// file would fight over it at each operation, which costs more than a copy of 4 KiB. So each clone
+/// that a user makes, usually one per task, has a count of its own, which the operations made from
+/// it share.
 pub(crate) struct Handle<T>(Arc<Leaf<T>>);
 
 /// One clone that a user made; alone in its cache lines.

@@ -2,13 +2,8 @@
 
 /// Names one operation in flight: a place in the table and the generation that used it.
 ///
-/// The place is reused, the generation is not (it wraps after 2^32 operations), so a late cancel or a
-/// stale completion names nothing instead of somebody else's operation.
-///
-/// ```
-/// let key = caio_core::Key::from_u64(7 << 32 | 3);
-/// assert_eq!(key.as_u64(), 7 << 32 | 3);
-/// ```
+/// The place is reused, the generation is not (it wraps after 2^32 operations), so a late cancel or
+/// a stale completion names nothing instead of somebody else's operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The place in the table.
@@ -23,31 +18,20 @@ impl Key {
         Self { index, generation }
     }
 
-    /// The place in the table.
-    pub(crate) const fn index(self) -> usize {
+    /// The place in the table, below 2^31. No two operations that run have the same.
+    #[must_use]
+    pub const fn index(self) -> usize {
         self.index as usize
     }
 
-    /// The key as the 64 bits that a kernel interface carries for its caller (`user_data`, `aio_data`).
-    ///
-    /// ```
-    /// use caio_core::Key;
-    /// use std::collections::BTreeSet;
-    /// let in_kernel: BTreeSet<u64> = [3, 1 << 32 | 3].map(|bits| Key::from_u64(bits).as_u64()).into();
-    /// assert_eq!(in_kernel.len(), 2); // the same place, used twice
-    /// ```
+    /// The key as the 64 bits that a kernel interface carries for its caller (`user_data`,
+    /// `aio_data`).
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         (self.generation as u64) << 32 | self.index as u64
     }
 
     /// The key that [`as_u64`](Self::as_u64) gave.
-    ///
-    /// ```
-    /// use caio_core::Key;
-    /// let user_data = Key::from_u64(7 << 32).as_u64(); // as a submission carried it
-    /// assert_eq!(Key::from_u64(user_data), Key::from_u64(7 << 32));
-    /// ```
     #[must_use]
     pub const fn from_u64(bits: u64) -> Self {
         Self { index: bits as u32, generation: (bits >> 32) as u32 }

@@ -1,5 +1,8 @@
 //! What an operation asks for, in the terms of a backend.
 
+use crate::SharedFd;
+use crate::fd::Traits;
+
 /// The most that one transfer moves, in bytes: what Linux allows a single call (`MAX_RW_COUNT`).
 ///
 /// A longer buffer is legal; the transfer is then short.
@@ -34,25 +37,72 @@ pub const NO_OFFSET: u64 = u64::MAX;
 /// ```
 pub const MAX_BUFFERS: usize = 1024;
 
-/// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at compile time.
+/// The most bytes of a read or a write through the page cache that are copied in its caller's
+/// thread in one go: some 10 microseconds.
+pub const MAX_INLINE_BYTES: usize = 64 * 1024;
+
+/// What kind of operation it is, for whoever chooses a route: decided once, when the operation is
+/// described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpClass {
+    /// A read at an offset, through the page cache.
+    CachedRead,
+    /// A write at an offset, through the page cache.
+    BufferedWrite,
+    /// A transfer at an offset of a file opened with `O_DIRECT`.
+    Direct,
+    /// A transfer at the file's own position ([`NO_OFFSET`]). The position has no lock that a ring
+    /// would respect, so such transfers are made by a worker, one at a time for each file.
+    Position,
+    /// A sync.
+    Sync,
+    /// A transfer that may have to wait for somebody else: of a file that is no regular file, no
+    /// directory and no block device.
+    Stream,
+}
+
+impl OpClass {
+    /// The class of an operation on a file.
+    #[inline]
+    pub(crate) fn of(op: &Op, fd: &SharedFd) -> Self {
+        let Some(offset) = op.offset() else {
+            return Self::Sync;
+        };
+        match fd.traits() {
+            Traits::Stream => Self::Stream,
+            _ if offset == NO_OFFSET => Self::Position,
+            Traits::Direct => Self::Direct,
+            Traits::Cached if op.is_read() => Self::CachedRead,
+            Traits::Cached => Self::BufferedWrite,
+        }
+    }
+
+    /// The class of an operation before its file was asked for its kind: where it has an offset it is
+    /// taken for a regular file, because an attempt on another kind says so itself.
+    #[inline]
+    pub(crate) fn guess(op: &Op, fd: &SharedFd) -> Self {
+        if !fd.is_unknown() || op.offset().is_none_or(|offset| offset == NO_OFFSET) {
+            return Self::of(op, fd);
+        }
+        match () {
+            () if crate::platform::is_direct(fd.file()) => Self::Direct,
+            () if op.is_read() => Self::CachedRead,
+            () => Self::BufferedWrite,
+        }
+    }
+
+    /// Whether a backend can finish it in its caller's thread.
+    #[inline]
+    pub(crate) fn may_be_inline(self) -> bool {
+        matches!(self, Self::CachedRead | Self::BufferedWrite)
+    }
+}
+
+/// One operation. Every backend matches it exhaustively, so that a new one breaks each of them at
+/// compile time.
 ///
-/// Only this crate makes one, and hands it out by reference for as long as the memory it names belongs to
-/// the operation.
-///
-/// ```
-/// use caio_core::Op;
-/// /// The system call for an operation.
-/// fn call(op: &Op) -> &'static str {
-///     match op {
-///         Op::Read { .. } => "pread",
-///         Op::Write { .. } => "pwrite",
-///         Op::Readv { .. } => "preadv",
-///         Op::Writev { .. } => "pwritev",
-///         Op::Fsync => "fsync",
-///         Op::Fdatasync => "fdatasync",
-///     }
-/// }
-/// ```
+/// Only this crate makes one, and hands it out by reference for as long as the memory it names
+/// belongs to the operation.
 #[derive(Debug)]
 pub enum Op {
     /// Reads into one region: `pread(2)`, or `read(2)` at [`NO_OFFSET`].
@@ -102,7 +152,8 @@ impl Op {
         }
     }
 
-    /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations are whole.
+    /// What a read has left after `done` bytes, and of that at most `limit` bytes. Other operations
+    /// are whole.
     #[inline]
     pub(crate) fn part(&self, done: usize, limit: usize) -> Self {
         match self {
@@ -113,14 +164,18 @@ impl Op {
         }
     }
 
+    /// Its memory; none where it transfers nothing.
+    #[must_use]
+    #[inline]
+    pub fn regions(&self) -> &[Region] {
+        match self {
+            Self::Read { region, .. } | Self::Write { region, .. } => std::slice::from_ref(region),
+            Self::Readv { regions, .. } | Self::Writev { regions, .. } => regions.as_slice(),
+            Self::Fsync | Self::Fdatasync => &[],
+        }
+    }
+
     /// Where in the file it transfers; `None` where it transfers nothing.
-    ///
-    /// ```
-    /// /// Whether an operation uses the file's own position, for which it needs the file to itself.
-    /// fn is_positional(op: &caio_core::Op) -> bool {
-    ///     op.offset() == Some(caio_core::NO_OFFSET)
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn offset(&self) -> Option<u64> {
@@ -134,13 +189,6 @@ impl Op {
     }
 
     /// How many bytes it asks for, at most [`MAX_TRANSFER`]; 0 where it transfers nothing.
-    ///
-    /// ```
-    /// /// Whether a request is small enough to be copied in its caller's thread.
-    /// fn is_small(op: &caio_core::Op) -> bool {
-    ///     op.bytes() <= 64 * 1024
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -152,13 +200,6 @@ impl Op {
     }
 
     /// Whether it writes into the memory of its caller.
-    ///
-    /// ```
-    /// /// Whether a short transfer is the end of the file, where nothing more is to come.
-    /// fn is_end(op: &caio_core::Op, transferred: usize) -> bool {
-    ///     op.is_read() && transferred == 0 && op.bytes() != 0
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_read(&self) -> bool {
@@ -169,13 +210,6 @@ impl Op {
     }
 
     /// Whether it changes the file.
-    ///
-    /// ```
-    /// /// Whether a request queues behind other writes to its file.
-    /// fn needs_lane(request: &caio_core::Request) -> bool {
-    ///     request.op().is_write() && !request.fd().is_direct()
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_write(&self) -> bool {
@@ -186,13 +220,6 @@ impl Op {
     }
 
     /// Whether it brings the file to the disk.
-    ///
-    /// ```
-    /// /// Whether a request may wait for the disk although the page cache has everything.
-    /// fn is_slow(request: &caio_core::Request) -> bool {
-    ///     request.op().is_sync() || request.fd().is_direct()
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn is_sync(&self) -> bool {
@@ -201,17 +228,6 @@ impl Op {
 }
 
 /// Memory of one operation: an address and a length, laid out as `struct iovec` on Unix.
-///
-/// ```
-/// use caio_core::{Op, Region};
-/// /// The one region of an operation that is not vectored.
-/// fn region(op: &Op) -> Option<Region> {
-///     match op {
-///         Op::Read { region, .. } | Op::Write { region, .. } => Some(*region),
-///         Op::Readv { .. } | Op::Writev { .. } | Op::Fsync | Op::Fdatasync => None,
-///     }
-/// }
-/// ```
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Region {
@@ -221,7 +237,8 @@ pub struct Region {
     len: usize,
 }
 
-// SAFETY: a region is an address; whoever follows it answers for that in an `unsafe` block of its own.
+// SAFETY: a region is an address; whoever follows it answers for that in an `unsafe` block of its
+// own.
 unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
@@ -234,20 +251,13 @@ impl Region {
 
     /// What is left after `done` bytes, and of that at most `limit` bytes.
     #[inline]
-    fn part(self, done: usize, limit: usize) -> Self {
+    pub(crate) fn part(self, done: usize, limit: usize) -> Self {
         let done = done.min(self.len);
         Self { ptr: self.ptr.wrapping_add(done), len: (self.len - done).min(limit) }
     }
 
-    /// The first byte. Following the pointer is sound until the operation is completed: until then the
-    /// operation owns the memory, and nobody else reads or writes it.
-    ///
-    /// ```
-    /// /// Whether a file opened with `O_DIRECT` takes this memory.
-    /// fn is_aligned(region: &caio_core::Region, alignment: usize) -> bool {
-    ///     region.as_ptr() as usize % alignment == 0
-    /// }
-    /// ```
+    /// The first byte. Following the pointer is sound until the operation is completed: until then
+    /// the operation owns the memory, and nobody else reads or writes it.
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *mut u8 {
@@ -255,13 +265,6 @@ impl Region {
     }
 
     /// How many bytes, at most [`MAX_TRANSFER`].
-    ///
-    /// ```
-    /// /// The length as an iocb has it.
-    /// fn nbytes(region: &caio_core::Region) -> u64 {
-    ///     region.len() as u64
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
@@ -269,13 +272,6 @@ impl Region {
     }
 
     /// Whether it is empty.
-    ///
-    /// ```
-    /// /// How many buffers of a vectored operation have any bytes.
-    /// fn used(regions: &caio_core::Regions) -> usize {
-    ///     regions.as_slice().iter().filter(|region| !region.is_empty()).count()
-    /// }
-    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -285,14 +281,6 @@ impl Region {
 /// The regions of a vectored operation; the array itself belongs to the operation as well.
 ///
 /// It cannot be copied: it is seen by reference for as long as the array is there.
-///
-/// ```
-/// use caio_core::Regions;
-/// /// The address and the count of a submission, as `preadv(2)` takes them.
-/// fn iovecs(regions: &Regions) -> (u64, u32) {
-///     (regions.as_ptr() as u64, regions.count() as u32)
-/// }
-/// ```
 #[derive(Debug)]
 pub struct Regions {
     /// The first region.
@@ -322,13 +310,6 @@ impl Regions {
     }
 
     /// The first region: a `struct iovec *` on Unix.
-    ///
-    /// ```
-    /// /// The address of the array, as a kernel takes it.
-    /// fn address(regions: &caio_core::Regions) -> u64 {
-    ///     regions.as_ptr() as u64
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn as_ptr(&self) -> *const Region {
@@ -336,41 +317,20 @@ impl Regions {
     }
 
     /// How many regions.
-    ///
-    /// ```
-    /// /// Whether one buffer is all there is, so that a call without a vector will do.
-    /// fn is_single(regions: &caio_core::Regions) -> bool {
-    ///     regions.count() == 1
-    /// }
-    /// ```
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
     /// The regions themselves.
-    ///
-    /// ```
-    /// /// The longest of the buffers.
-    /// fn longest(regions: &caio_core::Regions) -> usize {
-    ///     regions.as_slice().iter().map(|region| region.len()).max().unwrap_or(0)
-    /// }
-    /// ```
     #[must_use]
     pub fn as_slice(&self) -> &[Region] {
-        // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is handed out
-        // by reference for no longer than that.
+        // SAFETY: `new` was promised that the array outlives the operation, and a `Regions` is
+        // handed out by reference for no longer than that.
         unsafe { std::slice::from_raw_parts(self.ptr, self.count) }
     }
 
     /// How many bytes in all.
-    ///
-    /// ```
-    /// /// Whether a transfer came short of what was asked for.
-    /// fn is_short(regions: &caio_core::Regions, transferred: usize) -> bool {
-    ///     transferred < regions.bytes().min(caio_core::MAX_TRANSFER)
-    /// }
-    /// ```
     #[must_use]
     #[inline]
     pub fn bytes(&self) -> usize {
@@ -378,8 +338,8 @@ impl Regions {
     }
 }
 
-/// How urgent an operation is to the disk's scheduler, see `ioprio_set(2)`. A hint: not every scheduler
-/// follows it, and the portable implementation ignores it.
+/// How urgent an operation is to the disk's scheduler, see `ioprio_set(2)`. A hint: not every
+/// scheduler follows it, and the portable implementation ignores it.
 ///
 /// ```
 /// use caio_core::IoPriority;
@@ -388,7 +348,8 @@ impl Regions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoPriority {
-    /// Before everybody else; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`. 0 is the most urgent level, 7 the least.
+    /// Before everybody else; needs `CAP_SYS_ADMIN` or `CAP_SYS_NICE`. 0 is the most urgent level,
+    /// 7 the least.
     RealTime(u8),
     /// The usual class. 0 is the most urgent level, 7 the least.
     BestEffort(u8),
@@ -411,13 +372,8 @@ impl IoPriority {
         }
     }
 
-    /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower 13.
-    ///
-    /// ```
-    /// use caio_core::IoPriority;
-    /// assert_eq!(IoPriority::BestEffort(7).as_u16(), 2 << 13 | 7);
-    /// assert_eq!(IoPriority::Idle.as_u16(), 3 << 13);
-    /// ```
+    /// The value of `ioprio_set(2)`: the class in the upper 3 of 16 bits, the level in the lower
+    /// 13.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         match self {
@@ -427,3 +383,10 @@ impl IoPriority {
         }
     }
 }
+
+// A region is the `struct iovec` that the kernel takes.
+#[cfg(unix)]
+const _: () = {
+    assert!(size_of::<Region>() == size_of::<libc::iovec>());
+    assert!(align_of::<Region>() == align_of::<libc::iovec>());
+};

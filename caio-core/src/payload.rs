@@ -31,28 +31,29 @@ pub trait Payload: Sealed + Send {
     /// The buffer that a cancelled operation gives back.
     type Buffer;
 
-    /// Describes the operation at an offset. Its memory stays where it is until the payload is dropped.
+    /// Describes the operation at an offset. Its memory stays where it is until the payload is
+    /// dropped.
     #[doc(hidden)]
     fn op(&mut self, offset: u64) -> io::Result<Op>;
 
-    /// The caller's result.
+    /// The buffer with the operation's result.
     ///
     /// # Safety
-    /// The operation of [`op`](Self::op) has ended with this result, or never started and this is an error.
+    /// The operation of [`op`](Self::op) has ended with this result, or never started and this is
+    /// an error.
     #[doc(hidden)]
-    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output;
+    unsafe fn finish(self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer>;
 
-    /// The caller's result, taken apart.
-    ///
-    /// # Safety
-    /// As for [`finish`](Self::finish).
+    /// The caller's result, made of that.
     #[doc(hidden)]
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer>;
+    fn output(finished: BufResult<usize, Self::Buffer>) -> Self::Output;
 
-    /// The result at the moment when the time is up though the kernel is not done; `None` where the caller's buffer is
-    /// to come back, which has to wait.
+    /// The caller's result where the time is up though the kernel is not done; `None` where the
+    /// caller's buffer is to come back, which has to wait.
     #[doc(hidden)]
-    fn timed_out() -> Option<Self::Output>;
+    fn without_buffer(_error: io::Error) -> Option<Self::Output> {
+        None
+    }
 }
 
 /// What a dropped future leaves behind until the kernel is done.
@@ -62,7 +63,32 @@ pub(crate) trait Orphan: Send + std::fmt::Debug {
 }
 
 /// The payload of a dropped future.
-pub(crate) struct Abandoned<P>(pub(crate) Held<P>);
+pub(crate) struct Abandoned<P> {
+    /// What the operation owns.
+    pub(crate) payload: Held<P>,
+    /// Which part of it the backend has.
+    pub(crate) part: Part,
+}
+
+/// Which part of an operation a backend has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All but so many bytes at its beginning, which were transferred before.
+    From(usize),
+    /// Its end, while not all before that was transferred: its result says nothing of the whole.
+    End,
+}
+
+impl Part {
+    /// The result of the whole, where that of the part is known.
+    pub(crate) fn whole(self, completion: Completion) -> io::Result<usize> {
+        match (self, completion) {
+            (Self::From(done), Completion::Done(Ok(bytes))) => Ok(done + bytes),
+            (Self::End, Completion::Done(Ok(_))) | (_, Completion::Cancelled) => Err(error::cancelled()),
+            (_, Completion::Done(Err(error))) => Err(error),
+        }
+    }
+}
 
 impl<P> std::fmt::Debug for Abandoned<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -72,12 +98,11 @@ impl<P> std::fmt::Debug for Abandoned<P> {
 
 impl<P: Payload> Orphan for Abandoned<P> {
     fn discard(mut self: Box<Self>, completion: Completion) {
-        let result = match completion {
-            Completion::Done(result) => result,
-            Completion::Cancelled => Err(error::cancelled()),
-        };
-        if let Some(payload) = self.0.take() {
-            // SAFETY: the table gives this back only once the backend has delivered the operation, with its result.
+        let result = self.part.whole(completion);
+        if let Some(payload) = self.payload.take() {
+            // SAFETY: the table gives this back only once the backend has delivered the operation,
+            // with its result; of a part that result counts only where all before it was
+            // transferred.
             drop(unsafe { payload.finish(result) });
         }
     }
@@ -120,22 +145,21 @@ impl Payload for Read {
         Ok(Op::Read { region: Region::new(self.buf.as_mut_ptr(), len), offset })
     }
 
-    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
-        // SAFETY: the caller's promise.
-        let (result, buf) = unsafe { self.finish_parts(result) };
-        result.map(|_| buf)
-    }
-
-    unsafe fn finish_parts(mut self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer> {
+    unsafe fn finish(mut self, result: io::Result<usize>) -> BufResult<usize, Self::Buffer> {
         if let Ok(bytes) = result {
-            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes
+            // are initialised.
             unsafe { self.buf.set_len(bytes) }
         }
         (result, self.buf)
     }
 
-    fn timed_out() -> Option<Self::Output> {
-        Some(Err(error::timed_out()))
+    fn output((result, buf): BufResult<usize, Self::Buffer>) -> Self::Output {
+        result.map(|_| buf)
+    }
+
+    fn without_buffer(error: io::Error) -> Option<Self::Output> {
+        Some(Err(error))
     }
 }
 
@@ -163,19 +187,15 @@ impl<B: IoBufMut> Payload for ReadInto<B> {
 
     unsafe fn finish(mut self, result: io::Result<usize>) -> Self::Output {
         if let Ok(bytes) = result {
-            // SAFETY: the operation ended with this result: the backend vouched that so many bytes are initialised.
+            // SAFETY: the operation ended with this result: the backend vouched that so many bytes
+            // are initialised.
             unsafe { self.0.set_init(bytes) }
         }
         (result, self.0)
     }
 
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, B> {
-        // SAFETY: the caller's promise.
-        unsafe { self.finish(result) }
-    }
-
-    fn timed_out() -> Option<Self::Output> {
-        None
+    fn output(finished: Self::Output) -> Self::Output {
+        finished
     }
 }
 
@@ -210,12 +230,8 @@ impl<B: IoBuf> Payload for Write<B> {
         (result, self.0)
     }
 
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, B> {
-        (result, self.0)
-    }
-
-    fn timed_out() -> Option<Self::Output> {
-        None
+    fn output(finished: Self::Output) -> Self::Output {
+        finished
     }
 }
 
@@ -240,7 +256,8 @@ impl<B> Vectored<B> {
             return Err(error::too_many_buffers(self.bufs.len()));
         }
         self.regions = self.bufs.iter_mut().map(region).collect();
-        // SAFETY: the boxed array stays where it is until the payload is dropped, which is after the operation's end.
+        // SAFETY: the boxed array stays where it is until the payload is dropped, which is after
+        // the operation's end.
         Ok(unsafe { Regions::new(&self.regions) })
     }
 }
@@ -288,13 +305,8 @@ impl<B: IoBufMut> Payload for Readv<B> {
         (result, self.0.bufs)
     }
 
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Vec<B>> {
-        // SAFETY: the caller's promise.
-        unsafe { self.finish(result) }
-    }
-
-    fn timed_out() -> Option<Self::Output> {
-        None
+    fn output(finished: Self::Output) -> Self::Output {
+        finished
     }
 }
 
@@ -333,12 +345,8 @@ impl<B: IoBuf> Payload for Writev<B> {
         (result, self.0.bufs)
     }
 
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, Vec<B>> {
-        (result, self.0.bufs)
-    }
-
-    fn timed_out() -> Option<Self::Output> {
-        None
+    fn output(finished: Self::Output) -> Self::Output {
+        finished
     }
 }
 
@@ -366,15 +374,15 @@ impl Payload for Fsync {
         Ok(if self.data_only { Op::Fdatasync } else { Op::Fsync })
     }
 
-    unsafe fn finish(self, result: io::Result<usize>) -> Self::Output {
-        result.map(drop)
-    }
-
-    unsafe fn finish_parts(self, result: io::Result<usize>) -> BufResult<usize, ()> {
+    unsafe fn finish(self, result: io::Result<usize>) -> BufResult<usize, ()> {
         (result, ())
     }
 
-    fn timed_out() -> Option<Self::Output> {
-        Some(Err(error::timed_out()))
+    fn output((result, ()): BufResult<usize, ()>) -> Self::Output {
+        result.map(drop)
+    }
+
+    fn without_buffer(error: io::Error) -> Option<Self::Output> {
+        Some(Err(error))
     }
 }

@@ -1,22 +1,29 @@
 //! What a context, its futures and its backend share.
 
-use crate::backend::Backend;
+use crate::Submitted;
+use crate::backend::{Backend, Drive, Flush};
 use crate::completer::Completion;
+use crate::error;
 use crate::key::Key;
-use crate::op::{IoPriority, Op};
 use crate::platform::Process;
+use crate::policy::WaitPolicies;
 use crate::request::{Finished, Request};
-use crate::stats::Counters;
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::table::{CancelStep, Released, Table};
+use crate::stats::{Count, Counters};
+use crate::support::{cores, guarded};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::table::{Admitted, Described, Effects, Rare, Table};
 use crate::timer::Timer;
-use crate::wait::{Patience, Patiences, Seat};
-use crate::{SharedFd, error};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// New operations are taken.
+const OPEN: u8 = 0;
+/// The context was closed.
+const CLOSED: u8 = 1;
+/// The driver was dropped.
+const DRIVER_GONE: u8 = 2;
 
 /// What a context, its futures and its backend share.
 #[derive(Debug)]
@@ -25,46 +32,56 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     /// The counters.
     pub(crate) stats: Counters,
-    /// How long futures wait before they park.
-    patiences: Patiences,
-    /// How many transfers past the page cache have started.
-    pub(crate) transfers: AtomicU32,
-    /// Whether more than one of them was under way, when one ended last.
-    pub(crate) crowded: AtomicBool,
-    /// Whether new operations are refused: what the table says, to be read without its lock.
-    closed: AtomicBool,
+    /// How futures wait.
+    pub(crate) policies: WaitPolicies,
+    /// Whether futures may spin and yield before they park: not where that would only keep others
+    /// from the one processor.
+    pub(crate) may_spin: bool,
+    /// Whether new operations are refused, and why: what the table says, to be read without its
+    /// lock.
+    closed: AtomicU8,
     /// The process that made it.
     process: Process,
     /// The deadlines.
     timer: Timer,
     /// Who carries out; set once it is open. Weak, because the backend owns us.
     backend: OnceLock<Weak<dyn Backend>>,
+    /// Who takes completions, where an external event loop does. Weak, because it owns us.
+    drive: OnceLock<Weak<dyn Drive>>,
+    /// Whether a driver waits, and is to be told when nothing is in flight.
+    driver_waits: AtomicBool,
 }
 
 impl Shared {
     /// Makes it for a backend that is about to be opened.
-    pub(crate) fn new(max_requests: usize) -> Arc<Self> {
+    pub(crate) fn new(max_requests: usize, may_spin: bool) -> Arc<Self> {
         Arc::new(Self {
             table: Table::new(max_requests),
             stats: Counters::new(),
-            patiences: Patiences::new(),
-            transfers: AtomicU32::new(0),
-            crowded: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            policies: WaitPolicies::new(),
+            may_spin: may_spin && !cfg!(loom) && cores() > 1,
+            closed: AtomicU8::new(OPEN),
             process: Process::current(),
             timer: Timer::new(),
             backend: OnceLock::new(),
+            drive: OnceLock::new(),
+            driver_waits: AtomicBool::new(false),
         })
     }
 
-    /// Says who carries out, and how much at a time.
-    pub(crate) fn attach(&self, backend: Weak<dyn Backend>, max_requests: usize) {
+    /// Says who carries out, how much at a time, and who takes completions.
+    pub(crate) fn attach(&self, backend: Weak<dyn Backend>, max_requests: usize, drive: Option<Weak<dyn Drive>>) {
         self.table.set_limit(max_requests);
         let first = self.backend.set(backend);
         debug_assert!(first.is_ok(), "a context has one backend");
+        if let Some(drive) = drive {
+            let first = self.drive.set(drive);
+            debug_assert!(first.is_ok(), "a context has one driver");
+        }
     }
 
-    /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have been held at the fork.
+    /// Whether this process inherited the context by `fork`. Then no lock may be taken: it may have
+    /// been held at the fork.
     #[inline]
     pub(crate) fn is_inherited(&self) -> bool {
         self.process.is_left()
@@ -76,71 +93,92 @@ impl Shared {
         if self.is_inherited() {
             return Err(error::inherited());
         }
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(error::closed());
+        match self.closed.load(Ordering::Relaxed) {
+            OPEN => Ok(()),
+            CLOSED => Err(error::closed()),
+            _ => Err(error::driver_gone()),
         }
-        Ok(())
+    }
+
+    /// Whether new operations are refused.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed) != OPEN
     }
 
     /// Refuses new operations from now on.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-        self.table.close();
+        let _closed_before = self.closed.compare_exchange(OPEN, CLOSED, Ordering::Relaxed, Ordering::Relaxed);
+        self.table.close(error::closed);
     }
 
-    /// How long a future waits before it parks.
-    #[inline]
-    pub(crate) fn patience(&self, seat: Seat) -> &Patience {
-        self.patiences.of(seat)
+    /// The driver is gone: nobody takes completions any more. New operations are refused, those
+    /// that wait for room end, and the backend ends what it has by a thread of its own.
+    pub(crate) fn lose_driver(&self) {
+        self.closed.store(DRIVER_GONE, Ordering::Relaxed);
+        self.table.close(error::driver_gone);
+        let (wakers, effects) = self.table.refuse_waiting(&self.stats);
+        self.backend().into_iter().for_each(|backend| backend.shutdown());
+        wakers.into_iter().for_each(wake);
+        self.tell(effects);
     }
 
-    /// Enters an operation without starting it.
-    pub(crate) fn stage(&self, op: Op, fd: SharedFd, priority: Option<IoPriority>) -> io::Result<Key> {
-        self.table.stage(op, fd, priority).ok_or_else(error::closed)
+    /// The error of an operation that was cancelled.
+    pub(crate) fn cancelled(&self) -> io::Error {
+        if self.closed.load(Ordering::Relaxed) == DRIVER_GONE { error::driver_gone() } else { error::cancelled() }
     }
 
-    /// Enters an operation and starts it, or lets it wait its turn. The caller flushes.
+    /// Enters an operation and admits it. `entered` is told its key before the backend is.
     pub(crate) fn start(
-        &self,
+        self: &Arc<Self>,
         backend: &dyn Backend,
-        op: Op,
-        fd: SharedFd,
-        priority: Option<IoPriority>,
+        described: Described,
         waker: Option<&Waker>,
-    ) -> io::Result<Key> {
+        entered: impl FnOnce(Key),
+    ) -> io::Result<Submitted> {
         let cancels = self.table.cancels();
-        let (key, released) = self.table.start(op, fd, priority, waker.cloned()).ok_or_else(error::closed)?;
-        self.run(backend, key, released, cancels);
-        Ok(key)
+        let (key, admitted, limit) = self.table.start(described, waker.cloned())?;
+        entered(key);
+        Ok(self.run(backend, key, (admitted, limit), cancels).unwrap_or(Submitted::Alone))
     }
 
-    /// Starts a staged operation, or lets it wait its turn. Says whether it has to. The caller flushes.
-    pub(crate) fn release(&self, backend: &dyn Backend, key: Key) -> bool {
+    /// Admits a staged operation. `None` if it waits for room. The caller flushes.
+    pub(crate) fn admit(self: &Arc<Self>, backend: &dyn Backend, key: Key) -> Option<Submitted> {
         let cancels = self.table.cancels();
-        self.run(backend, key, self.table.release(key), cancels)
+        self.run(backend, key, self.table.admit(key), cancels)
     }
 
-    /// Submits an operation that may run. Says whether it waits instead.
-    fn run(&self, backend: &dyn Backend, key: Key, released: Released, cancels: u64) -> bool {
-        match released {
-            Released::Run(request) => {
-                self.stats.submitted();
+    /// Submits an operation that was admitted. `None` if it waits instead.
+    fn run(
+        self: &Arc<Self>,
+        backend: &dyn Backend,
+        key: Key,
+        (admitted, limit): (Admitted, Option<Duration>),
+        cancels: u64,
+    ) -> Option<Submitted> {
+        if let Some(limit) = limit {
+            self.schedule(limit, key);
+        }
+        match admitted {
+            Admitted::Run(request) => {
+                self.stats.add(Count::Submitted, 1);
                 match backend.submit(request) {
-                    Ok(()) => self.repeat_cancel(backend, key, cancels),
+                    Ok(submitted) => {
+                        self.repeat_cancel(backend, key, cancels);
+                        return Some(submitted);
+                    }
                     Err(Finished { key, completion }) => drop(self.complete(key, completion)),
                 }
-                false
+                Some(Submitted::Alone)
             }
-            Released::Wait => {
-                self.stats.submitted();
-                self.stats.waited();
-                true
+            Admitted::Queued => {
+                self.stats.add(Count::Submitted, 1);
+                self.stats.add(Count::Waited, 1);
+                None
             }
-            Released::Refused(waker) => {
+            Admitted::Gone(waker) => {
                 waker.into_iter().for_each(wake);
-                false
+                Some(Submitted::Alone)
             }
-            Released::Not => false,
         }
     }
 
@@ -151,27 +189,33 @@ impl Shared {
         let mut ended = Some((key, completion));
         while let Some((key, completion)) = ended.take() {
             let cancels = self.table.cancels();
-            let effects = self.table.complete(key, completion, &self.stats);
-            if let Some(request) = effects.next {
+            let (effects, next) = self.table.complete(key, completion, &self.stats);
+            if let Some(request) = next {
                 submitted = true;
                 ended = self.submit_waiting(request, cancels).map(|Finished { key, completion }| (key, completion));
             }
-            if let Some(waker) = effects.waker {
-                wake(waker);
-            }
-            if let Some((orphan, completion, fd)) = effects.orphan {
-                guarded(|| {
-                    orphan.discard(completion);
-                    drop(fd);
-                });
-            }
+            self.tell(effects);
         }
         submitted
     }
 
+    /// Tells others of what has happened. Runs their code, and is called without a lock.
+    pub(crate) fn tell(&self, effects: Effects) {
+        let Effects { waker, idle, rare, .. } = effects;
+        if idle && self.driver_waits.load(Ordering::SeqCst) {
+            self.drive.get().and_then(Weak::upgrade).into_iter().for_each(|drive| drive.notify());
+        }
+        if let Some(rare) = rare {
+            tell_rare(*rare);
+        }
+        if let Some(waker) = waker {
+            wake(waker);
+        }
+    }
+
     /// Submits an operation that has waited. Gives it back if it has ended already.
     fn submit_waiting(&self, request: Request, cancels: u64) -> Option<Finished> {
-        let Some(backend) = self.backend.get().and_then(Weak::upgrade) else {
+        let Some(backend) = self.backend() else {
             return Some(request.cancelled());
         };
         let key = request.key();
@@ -182,60 +226,106 @@ impl Shared {
         ended
     }
 
-    /// Tells the backend of a cancel that came after the operation was to run and before the backend had it.
+    /// See [`Completer::reissue`](crate::Completer::reissue).
+    pub(crate) fn reissue(&self, key: Key, submit: impl FnOnce(Request) -> Result<Submitted, Finished>) -> bool {
+        let Some(request) = self.table.reissue(key) else {
+            return true;
+        };
+        match submit(request) {
+            Ok(_) => {
+                // A cancel that came after the kernel had lost the operation has found nothing.
+                if self.table.is_running_on_cancel(key) {
+                    self.backend().into_iter().for_each(|backend| backend.cancel(key));
+                }
+                false
+            }
+            Err(Finished { key, completion }) => {
+                if self.complete(key, completion) {
+                    self.flush();
+                }
+                true
+            }
+        }
+    }
+
+    /// Tells the backend of a cancel that came after the operation was to run and before the
+    /// backend had it.
     fn repeat_cancel(&self, backend: &dyn Backend, key: Key, cancels_before: u64) {
         if self.table.cancels() != cancels_before && self.table.is_running_on_cancel(key) {
             backend.cancel(key);
         }
     }
 
+    /// Who carries out, while it is there.
+    fn backend(&self) -> Option<Arc<dyn Backend>> {
+        self.backend.get().and_then(Weak::upgrade)
+    }
+
     /// What was submitted reaches the kernel or the workers.
     pub(crate) fn flush(&self) {
-        if let Some(backend) = self.backend.get().and_then(Weak::upgrade) {
-            backend.flush();
+        if let Some(backend) = self.backend() {
+            backend.flush(Flush::Now);
         }
     }
 
     /// Asks for an operation to end.
     pub(crate) fn cancel(&self, key: Key) {
-        self.apply(key, self.table.cancel(key, false, &self.stats));
+        self.ask_cancel(key, false);
     }
 
     /// An operation's time is up.
     pub(crate) fn expire(&self, key: Key) {
         if !self.is_inherited() {
-            self.apply(key, self.table.cancel(key, true, &self.stats));
+            self.ask_cancel(key, true);
         }
     }
 
-    /// Does what a cancel brought about.
-    fn apply(&self, key: Key, step: CancelStep) {
-        let waker = match step {
-            CancelStep::Nothing => None,
-            CancelStep::Ended(waker) => waker,
-            CancelStep::AskBackend(waker) => {
-                if let Some(backend) = self.backend.get().and_then(Weak::upgrade) {
-                    backend.cancel(key);
-                    backend.flush();
-                }
-                waker
+    /// Asks for an operation to end, because its time is up or because somebody wants it.
+    fn ask_cancel(&self, key: Key, expired: bool) {
+        let effects = self.table.cancel(key, expired, &self.stats);
+        if effects.ask_backend {
+            if let Some(backend) = self.backend() {
+                backend.cancel(key);
+                backend.flush(Flush::Now);
             }
-        };
-        if let Some(waker) = waker {
-            wake(waker);
+        }
+        self.tell(effects);
+    }
+
+    /// An operation may take so long, from when it starts or from now on.
+    pub(crate) fn limit(self: &Arc<Self>, key: Key, timeout: Duration) {
+        if self.table.set_timeout(key, timeout) {
+            self.schedule(timeout, key);
         }
     }
 
-    /// Lets an operation expire at a deadline. Where there can be no thread to watch the time, it counts as up.
-    pub(crate) fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) {
+    /// Lets an operation expire after a time, which begins now. Where there can be no thread to watch
+    /// it, it counts as up.
+    fn schedule(self: &Arc<Self>, limit: Duration, key: Key) {
+        let Some(deadline) = Instant::now().checked_add(limit) else {
+            return;
+        };
         for key in self.timer.schedule(deadline, key, self) {
             self.expire(key);
         }
+        if !self.table.contains(key) {
+            self.unschedule(key); // it has ended meanwhile, and its future has looked for no deadline
+        }
     }
 
-    /// A deadline no longer matters.
-    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
-        self.timer.unschedule(deadline, key);
+    /// An operation's deadline no longer matters. Gives it, if there was one.
+    pub(crate) fn unschedule(&self, key: Key) -> Option<Instant> {
+        self.timer.unschedule(key)
+    }
+
+    /// Waits for a driver's descriptor, unless nothing is in flight. `wait` is what waits.
+    pub(crate) fn while_driver_waits(&self, wait: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
+        self.driver_waits.store(true, Ordering::SeqCst);
+        // Whoever ends the last operation looks at the flag after it; we look at the operations
+        // after the flag.
+        let waited = if self.table.running() == 0 { Ok(true) } else { wait() };
+        self.driver_waits.store(false, Ordering::SeqCst);
+        waited
     }
 
     /// Ends what runs on behalf of the context itself.
@@ -249,7 +339,12 @@ pub(crate) fn wake(waker: Waker) {
     guarded(|| waker.wake());
 }
 
-/// Runs somebody else's code; its panic has been reported by the panic hook and goes no further.
-fn guarded(code: impl FnOnce()) {
-    drop(catch_unwind(AssertUnwindSafe(code)));
+/// Tells others of what seldom happens.
+#[cold]
+fn tell_rare(Rare { orphan, drained }: Rare) {
+    if let Some((orphan, completion, fd)) = orphan {
+        guarded(|| orphan.discard(completion));
+        drop(fd);
+    }
+    drained.into_iter().for_each(|(_, waker)| wake(waker));
 }

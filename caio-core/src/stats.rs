@@ -1,12 +1,14 @@
 //! Counters of what a context has done.
 
+use crate::completer::Completion;
+use crate::support::thread_number;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::table::Ended;
 
 /// How many sets of counters there are, so that threads seldom share a cache line.
-const LANES: usize = 8;
+const SHARDS: usize = 8;
 
-/// What a context has done since it was made. The counters are read one after the other, not at one instant.
+/// What a context has done since it was made. The counters are read one after the other, not at one
+/// instant.
 ///
 /// ```
 /// let stats = caio_core::Stats::default();
@@ -19,9 +21,11 @@ pub struct Stats {
     pub submitted: u64,
     /// Operations that have ended, in whatever way.
     pub completed: u64,
-    /// Of these, operations that were finished in their caller's thread, without the kernel's queue or a worker.
+    /// Of these, operations that were finished in their caller's thread, without the kernel's queue
+    /// or a worker.
     pub inline: u64,
-    /// Operations that a backend handed to a thread, because its kernel interface could not do them asynchronously.
+    /// Operations that a backend handed to a thread, because its kernel interface could not do them
+    /// asynchronously.
     pub fallback: u64,
     /// Operations that had to wait for room.
     pub waited: u64,
@@ -31,146 +35,114 @@ pub struct Stats {
     pub bytes_read: u64,
     /// Bytes that were written.
     pub bytes_written: u64,
+    /// Operations that a shutdown gave up after a minute, because the kernel did not end them.
+    /// Their memory is leaked.
+    pub leaked: u64,
 }
 
-/// The counters, one set a lane.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    /// The sets; each thread keeps to one.
-    lanes: [Lane; LANES],
+/// What is counted: see the fields of [`Stats`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Count {
+    /// Without those that were finished inline.
+    Submitted,
+    /// Without those that were finished inline.
+    Completed,
+    Inline,
+    Fallback,
+    Waited,
+    Cancelled,
+    BytesRead,
+    BytesWritten,
+    Leaked,
 }
+
+/// How many things are counted.
+const COUNTS: usize = Count::Leaked as usize + 1;
+
+/// The counters, in shards; each thread keeps to one.
+#[derive(Debug)]
+pub(crate) struct Counters([Shard; SHARDS]);
 
 /// One set of counters, alone in its cache lines.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Lane {
-    /// See [`Stats::submitted`], without those of `inline`.
-    submitted: AtomicU64,
-    /// See [`Stats::completed`], without those of `inline`.
-    completed: AtomicU64,
-    /// See [`Stats::inline`].
-    inline: AtomicU64,
-    /// See [`Stats::fallback`].
-    fallback: AtomicU64,
-    /// See [`Stats::waited`].
-    waited: AtomicU64,
-    /// See [`Stats::cancelled`].
-    cancelled: AtomicU64,
-    /// See [`Stats::bytes_read`].
-    bytes_read: AtomicU64,
-    /// See [`Stats::bytes_written`].
-    bytes_written: AtomicU64,
-}
+struct Shard([AtomicU64; COUNTS]);
 
-impl Lane {
-    /// All zero.
-    fn new() -> Self {
-        Self {
-            submitted: AtomicU64::new(0),
-            completed: AtomicU64::new(0),
-            inline: AtomicU64::new(0),
-            fallback: AtomicU64::new(0),
-            waited: AtomicU64::new(0),
-            cancelled: AtomicU64::new(0),
-            bytes_read: AtomicU64::new(0),
-            bytes_written: AtomicU64::new(0),
-        }
+impl Shard {
+    /// Adds to a counter.
+    #[inline]
+    fn add(&self, what: Count, amount: u64) {
+        self.0[what as usize].fetch_add(amount, Ordering::Relaxed);
     }
-}
 
-impl Lane {
-    /// Bytes were read or written.
+    /// Adds bytes that were transferred.
     #[inline]
     fn transferred(&self, read: bool, bytes: usize) {
         if bytes != 0 {
-            add(if read { &self.bytes_read } else { &self.bytes_written }, bytes as u64);
+            self.add(if read { Count::BytesRead } else { Count::BytesWritten }, bytes as u64);
         }
     }
-}
-
-/// Counts.
-fn add(counter: &AtomicU64, amount: u64) {
-    counter.fetch_add(amount, Ordering::Relaxed);
 }
 
 impl Counters {
     /// All zero.
     pub(crate) fn new() -> Self {
-        Self { lanes: std::array::from_fn(|_| Lane::new()) }
+        Self(std::array::from_fn(|_| Shard(std::array::from_fn(|_| AtomicU64::new(0)))))
     }
 
-    /// The set of the calling thread.
+    /// The shard of the calling thread.
     #[inline]
-    fn lane(&self) -> &Lane {
-        use std::sync::atomic::AtomicUsize;
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES;
-        }
-        &self.lanes[LANE.try_with(|lane| *lane).unwrap_or(0)]
+    fn shard(&self) -> &Shard {
+        &self.0[thread_number() % SHARDS]
     }
 
-    /// An operation was started.
-    pub(crate) fn submitted(&self) {
-        add(&self.lane().submitted, 1);
+    /// Adds to a counter.
+    pub(crate) fn add(&self, what: Count, amount: usize) {
+        self.shard().add(what, amount as u64);
     }
 
-    /// An operation has to wait.
-    pub(crate) fn waited(&self) {
-        add(&self.lane().waited, 1);
-    }
-
-    /// An operation took another route.
-    pub(crate) fn fallback(&self) {
-        add(&self.lane().fallback, 1);
-    }
-
-    /// An operation was cancelled before it reached the backend.
-    pub(crate) fn cancelled(&self) {
-        let lane = self.lane();
-        add(&lane.completed, 1);
-        add(&lane.cancelled, 1);
-    }
-
-    /// An operation was finished in its caller's thread: started and ended, but that is added only when the sums are made.
+    /// An operation was finished in its caller's thread: started and ended, but that is added only
+    /// when the sums are made.
     #[inline]
     pub(crate) fn inline(&self, read: bool, bytes: usize) {
-        let lane = self.lane();
-        add(&lane.inline, 1);
-        lane.transferred(read, bytes);
+        let shard = self.shard();
+        shard.add(Count::Inline, 1);
+        shard.transferred(read, bytes);
     }
 
-    /// Bytes were read or written by an operation that has not ended.
+    /// Bytes were transferred by an operation that has not ended.
     #[inline]
     pub(crate) fn transferred(&self, read: bool, bytes: usize) {
-        self.lane().transferred(read, bytes);
+        self.shard().transferred(read, bytes);
     }
 
     /// An operation has ended.
-    pub(crate) fn ended(&self, what: Ended) {
-        let lane = self.lane();
-        add(&lane.completed, 1);
-        if what.cancelled {
-            add(&lane.cancelled, 1);
+    pub(crate) fn ended(&self, read: bool, completion: &Completion) {
+        let shard = self.shard();
+        shard.add(Count::Completed, 1);
+        match completion {
+            Completion::Done(Ok(bytes)) => shard.transferred(read, *bytes),
+            Completion::Done(Err(_)) => {}
+            Completion::Cancelled => shard.add(Count::Cancelled, 1),
         }
-        lane.transferred(what.read, what.bytes);
     }
 
     /// The sums.
     pub(crate) fn snapshot(&self) -> Stats {
-        let sum = |counter: fn(&Lane) -> &AtomicU64| -> u64 {
-            self.lanes.iter().map(|lane| counter(lane).load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
+        let sum = |what: Count| -> u64 {
+            self.0.iter().map(|shard| shard.0[what as usize].load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
         };
-        let inline = sum(|lane| &lane.inline);
+        let inline = sum(Count::Inline);
         Stats {
-            submitted: sum(|lane| &lane.submitted).wrapping_add(inline),
-            completed: sum(|lane| &lane.completed).wrapping_add(inline),
+            submitted: sum(Count::Submitted).wrapping_add(inline),
+            completed: sum(Count::Completed).wrapping_add(inline),
             inline,
-            fallback: sum(|lane| &lane.fallback),
-            waited: sum(|lane| &lane.waited),
-            cancelled: sum(|lane| &lane.cancelled),
-            bytes_read: sum(|lane| &lane.bytes_read),
-            bytes_written: sum(|lane| &lane.bytes_written),
+            fallback: sum(Count::Fallback),
+            waited: sum(Count::Waited),
+            cancelled: sum(Count::Cancelled),
+            bytes_read: sum(Count::BytesRead),
+            bytes_written: sum(Count::BytesWritten),
+            leaked: sum(Count::Leaked),
         }
     }
 }

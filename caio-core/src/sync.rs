@@ -1,4 +1,5 @@
-//! The locks and atomics of the in-flight table: those of `std`, or of `loom` when its model is checked.
+//! The locks and atomics of the in-flight table: those of `std`, or of `loom` when its model is
+//! checked.
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};

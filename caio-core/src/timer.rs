@@ -2,9 +2,9 @@
 
 use crate::key::Key;
 use crate::shared::Shared;
-use std::collections::BTreeSet;
+use crate::support::{lock, spawn};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the thread stays when no deadline is set.
@@ -28,6 +28,8 @@ struct Clock {
 struct State {
     /// The deadlines, earliest first.
     deadlines: BTreeSet<(Instant, Key)>,
+    /// The same by operation.
+    by_key: HashMap<Key, Instant>,
     /// Whether the thread is there.
     running: bool,
     /// Whether the thread is to end.
@@ -37,14 +39,17 @@ struct State {
 impl Timer {
     /// No deadlines, no thread.
     pub(crate) fn new() -> Self {
-        let state = State { deadlines: BTreeSet::new(), running: false, stopped: false };
+        let state = State { deadlines: BTreeSet::new(), by_key: HashMap::new(), running: false, stopped: false };
         Self(Arc::new(Clock { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the operations that it should watch.
+    /// Lets an operation expire at a deadline. Where the thread cannot be started, gives the
+    /// operations that it should watch.
     pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> Vec<Key> {
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
+        state.remove(key);
         state.deadlines.insert((deadline, key));
+        state.by_key.insert(key, deadline);
         let earliest = state.deadlines.first() == Some(&(deadline, key));
         let start = !std::mem::replace(&mut state.running, true);
         drop(state);
@@ -60,47 +65,51 @@ impl Timer {
     /// Starts the thread, or gives up all deadlines.
     fn start(&self, shared: &Arc<Shared>) -> Vec<Key> {
         let (clock, weak) = (Arc::clone(&self.0), Arc::downgrade(shared));
-        let spawned = thread::Builder::new().name("caio-timer".into()).spawn(move || clock.run(&weak));
-        if spawned.is_ok() {
+        if spawn("caio-timer", move || clock.run(&weak)).is_ok() {
             return Vec::new();
         }
-        let mut state = self.0.lock();
+        let mut state = lock(&self.0.state);
         state.running = false;
+        state.by_key.clear();
         std::mem::take(&mut state.deadlines).into_iter().map(|(_, key)| key).collect()
     }
 
-    /// A deadline no longer matters.
-    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
-        self.0.lock().deadlines.remove(&(deadline, key));
+    /// An operation's deadline no longer matters. Gives it, if there was one.
+    pub(crate) fn unschedule(&self, key: Key) -> Option<Instant> {
+        lock(&self.0.state).remove(key)
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
-        self.0.lock().stopped = true;
+        lock(&self.0.state).stopped = true;
         self.0.changed.notify_one();
     }
 }
 
-impl Clock {
-    /// Takes the lock; nothing can poison it.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    /// Takes an operation's deadline out.
+    fn remove(&mut self, key: Key) -> Option<Instant> {
+        let deadline = self.by_key.remove(&key)?;
+        self.deadlines.remove(&(deadline, key));
+        Some(deadline)
     }
+}
 
+impl Clock {
     /// The thread: waits for the earliest deadline, expires it, and ends after a while without any.
     fn run(&self, shared: &Weak<Shared>) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while !state.stopped {
             let next = state.deadlines.first().copied();
             let now = Instant::now();
             match next {
                 Some((deadline, key)) if deadline <= now => {
-                    state.deadlines.remove(&(deadline, key));
+                    state.remove(key);
                     drop(state);
                     if let Some(shared) = shared.upgrade() {
                         shared.expire(key);
                     }
-                    state = self.lock();
+                    state = lock(&self.state);
                 }
                 Some((deadline, _)) => state = self.wait(state, deadline - now).0,
                 None => {

@@ -7,4 +7,4 @@ mod select;
 #[path = "trace/silent.rs"]
 mod select;
 
-pub(crate) use select::{opened, refused};
+pub(crate) use select::{gave_up, opened, refused};

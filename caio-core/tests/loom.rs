@@ -5,6 +5,7 @@
 
 use caio_core::{
     Backend, BackendKind, Completer, Context, Finished, Key, NO_OFFSET, Opened, Outcome, Request, Settings, SharedFd,
+    Submitted,
 };
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -26,16 +27,13 @@ struct Mock {
     cancels: AtomicUsize,
 }
 
-impl Backend for Mock {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Thread
-    }
-
-    fn submit(&self, request: Request) -> Result<(), Finished> {
+// SAFETY: the models deliver each request once, to the completer of its mock.
+unsafe impl Backend for Mock {
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
         let mut out = self.out.lock().unwrap();
         out.push(request);
         self.peak.fetch_max(out.len(), Ordering::SeqCst);
-        Ok(())
+        Ok(Submitted::Alone)
     }
 
     fn cancel(&self, _key: Key) {
@@ -72,7 +70,7 @@ fn open(max_requests: usize) -> (Context, Arc<Mock>) {
             cancels: AtomicUsize::new(0),
         });
         mock = Some(Arc::clone(&backend));
-        Ok(Opened { backend, max_requests: settings.max_requests, driver: None })
+        Ok(Opened { backend, kind: BackendKind::Thread, max_requests: settings.max_requests, driver: None })
     };
     let (ctx, _) = Context::open(&settings, BackendKind::Thread, open).unwrap();
     (ctx, mock.unwrap())

@@ -1,4 +1,71 @@
-//! The symbolic names of error numbers.
+//! What error numbers mean, and their symbolic names.
+
+use std::io;
+
+pub use libc::EAGAIN;
+
+/// What an error number says to somebody who may take another way.
+///
+/// The number itself decides: the kinds of [`io::Error`] differ between releases of the standard
+/// library (`EOPNOTSUPP` has none in 1.85).
+///
+/// ```
+/// use caio_sys::errno::Meaning;
+///
+/// let unknown_flag = std::io::Error::from_raw_os_error(libc::EOPNOTSUPP);
+/// assert_eq!(Meaning::of(&unknown_flag), Meaning::Unsupported);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// `EAGAIN`: the call would have had to wait, or there is no room now.
+    WouldBlock,
+    /// `EINTR`: a signal came.
+    Interrupted,
+    /// `ECANCELED`: it was cancelled.
+    Cancelled,
+    /// `EOPNOTSUPP`, `ENOSYS`: the file or the kernel does not know the call, or a flag of it.
+    Unsupported,
+    /// `EINVAL`: an argument is wrong, or not known here.
+    Invalid,
+    /// `EPERM`, `EACCES`: it is forbidden.
+    Forbidden,
+    /// `ENOMEM`: there is no memory.
+    NoMemory,
+    /// `EMFILE`, `ENFILE`: no more files may be open.
+    NoDescriptor,
+    /// Something else, or no error of a system call.
+    Other,
+}
+
+impl Meaning {
+    /// What an error says.
+    ///
+    /// ```
+    /// use caio_sys::errno::Meaning;
+    ///
+    /// let error = std::fs::File::open("/no/such/file").unwrap_err();
+    /// assert_eq!(Meaning::of(&error), Meaning::Other);
+    /// ```
+    #[must_use]
+    pub fn of(error: &io::Error) -> Self {
+        error.raw_os_error().map_or(Self::Other, Self::of_number)
+    }
+
+    /// What an error number says.
+    const fn of_number(errno: i32) -> Self {
+        match errno {
+            libc::EAGAIN => Self::WouldBlock,
+            libc::EINTR => Self::Interrupted,
+            libc::ECANCELED => Self::Cancelled,
+            libc::EOPNOTSUPP | libc::ENOSYS => Self::Unsupported,
+            libc::EINVAL => Self::Invalid,
+            libc::EPERM | libc::EACCES => Self::Forbidden,
+            libc::ENOMEM => Self::NoMemory,
+            libc::EMFILE | libc::ENFILE => Self::NoDescriptor,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// One arm a constant, so that a name is written once and its number is the target's own.
 macro_rules! names {

@@ -6,13 +6,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `aio` | `io_setup`, `io_submit`, `io_getevents`, `io_cancel`, `io_destroy` |
-//! | `errno` | the symbolic name of an error number |
+//! | `errno` | what an error number means, and its symbolic name |
 //! | `eventfd` | a counter that a poll can wait for |
 //! | `file` | what an open file is, and what it wants of direct I/O |
 //! | `fork` | whether this process is a fork of the one that made a detector |
+//! | `mount` | the kind of a file's file system, and its device, without asking it |
 //! | `poll` | waiting until descriptors are ready |
 //! | `rw` | positional and vectored reads and writes with per-call flags, `fsync`, `fdatasync` |
 //! | `sched` | the I/O priority of a thread |
+//! | `socket` | transfers of a socket that never wait |
 //!
 //! On any other system than Linux the crate is empty.
 #![deny(unsafe_code)]
@@ -34,6 +36,8 @@ pub mod fork;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod layout;
 #[cfg(target_os = "linux")]
+pub mod mount;
+#[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod poll;
 #[cfg(target_os = "linux")]
@@ -44,6 +48,9 @@ pub mod rw;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub mod sched;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub mod socket;
 
 /// The README's example, compiled and run with the other ones.
 #[cfg(all(doctest, target_os = "linux"))]

@@ -1,7 +1,7 @@
 //! The pool as a backend of its own.
 
 use crate::pool::Pool;
-use caio_core::{Attempt, Attempted, Backend, BackendKind, Finished, Key, Request};
+use caio_core::{Attempt, Attempted, Backend, Finished, Key, Request, Submitted};
 
 /// Carries every operation out in its caller's thread or in a worker.
 #[derive(Debug)]
@@ -12,17 +12,16 @@ pub(crate) struct ThreadBackend {
     pub(crate) attempt: fn(Attempt<'_>) -> Attempted,
 }
 
-impl Backend for ThreadBackend {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Thread
-    }
-
+#[allow(unsafe_code)]
+// SAFETY: the pool delivers each request once, through the completer of its context, and refuses those that come after its
+// shutdown; an attempt is answered before the call returns.
+unsafe impl Backend for ThreadBackend {
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         (self.attempt)(attempt)
     }
 
-    fn submit(&self, request: Request) -> Result<(), Finished> {
-        self.pool.submit(request)
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
+        self.pool.submit(request).map(|()| Submitted::Alone)
     }
 
     fn arm(&self) {

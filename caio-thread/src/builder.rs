@@ -46,13 +46,13 @@ impl Builder {
         self
     }
 
-    /// The most workers, at least 1; by default four per core, between 4 and 64.
+    /// The most workers, from 1 to [`MAX_POOL_SIZE`](caio_core::MAX_POOL_SIZE); by default four per core, between 4 and 64.
     pub fn pool_size(mut self, threads: usize) -> Self {
         self.settings.pool_size = Some(threads);
         self
     }
 
-    /// Uses nothing but the standard library, as on systems other than Linux. Off by default.
+    /// Uses nothing that Linux alone has. Off by default.
     pub fn portable(mut self, portable: bool) -> Self {
         self.settings.portable = portable;
         self
@@ -76,24 +76,19 @@ impl Builder {
     /// # Errors
     /// `InvalidInput` if a bound cannot be.
     pub fn build(self) -> io::Result<Context> {
-        self.open(false).map(|(context, _)| context)
+        let (settings, pool) = (self.settings, self.pool);
+        let open = |settings: &Settings, completer| probe::open_with(settings, pool, completer);
+        Ok(Context::open(&settings, BackendKind::Thread, open)?.0)
     }
 
-    /// Makes the context, and the driver with which somebody else's event loop takes its completions.
+    /// Makes the context, and the driver with which an external event loop takes its completions.
     ///
     /// # Errors
     /// As [`build`](Self::build); `EMFILE` or `ENFILE` where there is no descriptor left for the driver; `Unsupported` on Windows.
     pub fn build_with_driver(self) -> io::Result<(Context, Driver)> {
-        let (context, driver) = self.open(true)?;
-        let missing = || io::Error::new(io::ErrorKind::Unsupported, "the thread backend has no driver on this system");
-        Ok((context, driver.ok_or_else(missing)?))
-    }
-
-    /// Makes the context.
-    fn open(mut self, driven: bool) -> io::Result<(Context, Option<Driver>)> {
-        self.settings.driven = driven;
-        let pool = self.pool;
-        let open = |settings: &Settings, completer| probe::open_with(settings, pool, completer);
-        Ok(Context::open(&self.settings, BackendKind::Thread, open)?)
+        let (settings, pool) = (self.settings, self.pool);
+        Context::open_driven(settings, BackendKind::Thread, |settings, completer| {
+            probe::open_with(settings, pool, completer)
+        })
     }
 }

@@ -1,12 +1,11 @@
-//! Somebody else's event loop takes the completions.
+//! An external event loop takes the completions.
 
 use crate::Mailbox;
 use crate::platform::Bell;
 use caio_core::{Completer, Drive};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Takes completions out of the pool's mailbox.
 pub(crate) struct ThreadDriver {
@@ -33,16 +32,12 @@ impl Drive for ThreadDriver {
         self.bell.as_fd()
     }
 
-    fn reap(&mut self, max: usize, min: usize, timeout: Option<Duration>) -> io::Result<usize> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let min = min.min(max);
-        let mut reaped = 0;
-        loop {
-            self.bell.reset();
-            reaped += self.mailbox.deliver(max - reaped, &self.completer);
-            if reaped >= min || self.completer.in_flight() == 0 || !self.mailbox.wait(deadline) {
-                return Ok(reaped);
-            }
-        }
+    fn take(&self, max: usize) -> io::Result<usize> {
+        self.bell.reset();
+        Ok(self.mailbox.deliver(max, &self.completer))
+    }
+
+    fn notify(&self) {
+        self.bell.ring();
     }
 }

@@ -7,17 +7,21 @@
 //! The way of an operation through the pool, file by file:
 //!
 //! 1. `linux/inline.rs`: a page cache hit is copied on the spot, without a lock and without the pool;
-//! 2. `pool.rs`: else it is queued, and a worker is woken or started if none is about to look;
-//! 3. `queue.rs`: buffered writes to one file share a lane, syncs of one file share a system call;
-//! 4. `worker.rs`: a worker takes it, and waits a little for the next before it sleeps;
-//! 5. `linux/carry.rs`, `portable/carry.rs`: the system call;
-//! 6. `linux/streams.rs`, `portable/streams.rs`: what has nothing to read yet waits here instead of in a worker;
-//! 7. `mailbox.rs`: where somebody else's event loop takes completions, they wait here for it.
+//! 2. `routes.rs`: else its class decides which way it takes;
+//! 3. `shared.rs`, `queue.rs`: it is queued, and a worker is woken or started if none is about to look. Buffered writes to one
+//!    file are carried out one after the other, and so are transfers at its own position; syncs of one file share a system call;
+//! 4. `worker.rs`: a worker takes it, and searches a little for the next before it sleeps;
+//! 5. `linux/syscalls.rs`, `portable/syscalls.rs`: the system call;
+//! 6. `waits/`: what may wait for ever, on a pipe, a socket or a device, waits here instead of in a worker;
+//! 7. `mailbox.rs`: where an external event loop takes completions, they wait here for it.
 //!
-//! The portable implementation, the only one on systems other than Linux and selectable there, needs nothing but `std`
-//! and no unsafe code. A blocking read of a stream cannot be interrupted with that: each stream that is being read has a thread of its
-//! own, which stays in its read after a cancel; the caller's buffer comes back at once, and bytes that arrive later are
-//! kept for the next read of that [`SharedFd`](caio_core::SharedFd), which stays open meanwhile. A stream's write that has begun cannot be cancelled.
+//! The portable implementation is the only one on systems other than Linux, and selectable there. It has no unsafe code. On Unix
+//! it treats pipes, sockets and devices as the other one does, by `poll(2)`, but cannot ask a pipe or a device not to wait: a
+//! worker reads it after it polled readable. If another process has taken the data in between, that worker waits. So it is
+//! on Linux with a pipe that has a name, or before Linux 6.5.
+//!
+//! On Windows a read of a pipe or a console is a blocking call in a thread of its own, of at most 64. It cannot be ended: its
+//! buffer comes back when there is something to read. What it reads for a future that was dropped is lost.
 #![deny(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -26,16 +30,20 @@ mod portable;
 
 mod backend;
 mod builder;
-mod carrier;
 #[cfg(unix)]
 mod driver;
 mod mailbox;
-mod patience;
 mod platform;
 mod pool;
 mod probe;
 mod queue;
+mod requests;
+mod routes;
 mod settings;
+mod shared;
+mod syscalls;
+#[cfg_attr(windows, path = "waits/windows.rs")]
+mod waits;
 mod worker;
 
 pub use builder::{Builder, ThreadPool};

@@ -1,9 +1,10 @@
-//! Where completions wait for somebody else's event loop.
+//! Where completions wait for an external event loop.
 
+use caio_core::support::lock;
 use caio_core::{Completer, Finished};
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Requests that have ended, until [`deliver`](Self::deliver) hands them on. A cheap clone.
 ///
@@ -22,8 +23,6 @@ pub struct Mailbox(Arc<Inner>);
 struct Inner {
     /// What waits.
     state: Mutex<State>,
-    /// Notified when it is no longer empty.
-    filled: Condvar,
     /// Tells an event loop.
     signal: Arc<dyn Fn() + Send + Sync>,
 }
@@ -41,7 +40,7 @@ impl Mailbox {
     #[must_use]
     pub fn new(signal: Arc<dyn Fn() + Send + Sync>) -> Self {
         let state = Mutex::new(State { letters: VecDeque::new(), closed: false });
-        Self(Arc::new(Inner { state, filled: Condvar::new(), signal }))
+        Self(Arc::new(Inner { state, signal }))
     }
 
     /// Delivers up to `max` requests, in the order in which they ended, and returns how many. Call it without holding a lock.
@@ -76,7 +75,6 @@ impl Mailbox {
         state.letters.push_back(finished);
         drop(state);
         if first {
-            self.0.filled.notify_all();
             (self.0.signal)();
         }
         Ok(())
@@ -88,32 +86,12 @@ impl Mailbox {
         state.closed = true;
         let letters = std::mem::take(&mut state.letters);
         drop(state);
-        self.0.filled.notify_all();
         letters.into_iter().for_each(|finished| completer.deliver(finished));
     }
 
-    /// Waits until something is there (`true`), or nothing will come, or the time is up.
-    #[cfg(unix)]
-    pub(crate) fn wait(&self, deadline: Option<std::time::Instant>) -> bool {
-        let mut state = self.lock();
-        while state.letters.is_empty() && !state.closed {
-            state = match deadline {
-                None => self.0.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(std::time::Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.0.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        !state.letters.is_empty()
-    }
-
-    /// Takes the lock; nothing can poison it.
+    /// Takes the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::backend::ThreadBackend;
 use crate::{Pool, PoolSettings, platform};
 use caio_core::{BackendKind, Completer, Opened, Refusal, Settings};
-use std::io;
 use std::sync::Arc;
 
 /// Opens the backend as [`Context::builder`](caio_core::Context::builder) does.
@@ -13,13 +12,7 @@ pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, 
 
 /// Opens it with settings of the pool's own. Those that both have are taken from the first.
 pub(crate) fn open_with(settings: &Settings, mut pool: PoolSettings, completer: Completer) -> Result<Opened, Refusal> {
-    if let Some(size) = settings.pool_size {
-        if size == 0 {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "pool_size must be at least 1");
-            return Err(Refusal::new(BackendKind::Thread, "pool_size", error, "choose at least one thread"));
-        }
-        pool.max_threads = size;
-    }
+    pool.max_threads = settings.pool_size.unwrap_or(pool.max_threads);
     pool.portable = settings.portable;
     let mut driver = None;
     if settings.driven {
@@ -38,5 +31,5 @@ pub(crate) fn open_with(settings: &Settings, mut pool: PoolSettings, completer: 
     }
     let attempt = if settings.portable { platform::miss } else { platform::attempt };
     let backend = Arc::new(ThreadBackend { pool: Pool::new(pool, completer), attempt });
-    Ok(Opened { backend, max_requests: settings.max_requests, driver })
+    Ok(Opened { backend, kind: BackendKind::Thread, max_requests: settings.max_requests, driver })
 }

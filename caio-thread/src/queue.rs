@@ -1,145 +1,130 @@
-//! What waits for a worker: single operations, lanes of writes, and syncs that share a call.
+//! What waits for a worker: single operations, and lanes of those that belong together.
 
+use crate::requests::{Order, Requests};
+use crate::routes::{Lane, Route};
 use caio_core::{Key, Request};
-use std::collections::{HashMap, VecDeque};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
-/// How many emptied queues are kept for the next lane.
-const SPARE_QUEUES: usize = 16;
+/// How many emptied orders are kept for the next lane.
+const MAX_SPARE: usize = 16;
 
 /// What one worker takes at a time.
 #[derive(Debug)]
-pub(crate) enum Job {
-    /// One operation.
-    One(Request),
-    /// The buffered writes to one file, which contend for its lock: one worker does them in turn.
-    Lane(usize),
-    /// The syncs of one file: one call serves those that waited when it began.
-    Syncs(usize),
+pub(crate) enum Job<T> {
+    /// One operation: its request, or its key while it waits.
+    One(T),
+    /// The operations of a lane.
+    Lane(Lane),
 }
 
-/// How an operation is to be queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// By itself.
-    Alone,
-    /// In its file's lane.
-    Lane,
-    /// With its file's syncs.
-    Sync,
-}
-
-/// Everything that waits for a worker. An entry of a map is there exactly while its job is ready or with a worker.
+/// Everything that waits for a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// What a worker can take now, first come first.
-    ready: VecDeque<Job>,
-    /// The lanes by [`SharedFd::id`](caio_core::SharedFd::id); their requests keep the number theirs.
-    lanes: HashMap<usize, VecDeque<Request>>,
-    /// The syncs by [`SharedFd::id`](caio_core::SharedFd::id).
-    syncs: HashMap<usize, VecDeque<Request>>,
-    /// Emptied queues, so that a lane that comes and goes allocates nothing.
-    spare: Vec<VecDeque<Request>>,
+    /// The operations, those included that workers carry out.
+    requests: Requests,
+    /// The jobs that a worker can take now, first come first. The request of one may have gone.
+    ready: VecDeque<Job<Key>>,
+    /// How many requests of these have gone.
+    stale: usize,
+    /// The lanes. One is there exactly while its job is ready or with a worker; its requests keep the file's number theirs.
+    lanes: FxHashMap<Lane, Order>,
+    /// Emptied orders, so that a lane that comes and goes allocates nothing.
+    spare: Vec<Order>,
 }
 
 impl Queue {
-    /// Queues an operation. Whoever puts an entry in a map makes its job ready.
-    pub(crate) fn push(&mut self, request: Request, kind: Kind) {
-        let id = request.fd().id();
-        let (map, job) = match kind {
-            Kind::Alone => return self.ready.push_back(Job::One(request)),
-            Kind::Lane => (&mut self.lanes, Job::Lane(id)),
-            Kind::Sync => (&mut self.syncs, Job::Syncs(id)),
-        };
-        let queue = map.entry(id).or_insert_with(|| {
-            self.ready.push_back(job);
-            self.spare.pop().unwrap_or_default()
-        });
-        queue.push_back(request);
+    /// Queues an operation. What waits is queued only for a call that a worker has to make.
+    pub(crate) fn push(&mut self, request: Request, route: Route) {
+        let key = request.key();
+        self.requests.insert(request);
+        match route {
+            Route::Alone | Route::Waits => self.ready.push_back(Job::One(key)),
+            Route::Lane(lane) => {
+                let order = self.lanes.entry(lane).or_insert_with(|| {
+                    self.ready.push_back(Job::Lane(lane));
+                    self.spare.pop().unwrap_or_default()
+                });
+                order.push_back(key);
+            }
+        }
     }
 
     /// How many jobs are ready.
     pub(crate) fn ready(&self) -> usize {
-        self.ready.len()
+        self.ready.len() - self.stale
     }
 
-    /// Takes the job that has waited longest.
-    pub(crate) fn pop(&mut self) -> Option<Job> {
-        self.ready.pop_front()
-    }
-
-    /// The next write of a lane that the caller has taken; `None` if it is done, and gone.
-    pub(crate) fn pop_lane(&mut self, id: usize) -> Option<Request> {
-        let request = self.lanes.get_mut(&id)?.pop_front();
-        if request.is_none() {
-            self.end_lane(id);
+    /// Takes the job that has waited longest. A single operation runs until [`end`](Self::end).
+    pub(crate) fn pop(&mut self) -> Option<Job<Request>> {
+        loop {
+            match self.ready.pop_front()? {
+                Job::Lane(lane) => return Some(Job::Lane(lane)),
+                Job::One(key) => match self.requests.start(key) {
+                    Some(request) => return Some(Job::One(request)),
+                    None => self.stale -= 1,
+                },
+            }
         }
-        request
+    }
+
+    /// The next operation of a lane that the caller has taken, which runs until [`end`](Self::end).
+    pub(crate) fn pop_lane(&mut self, lane: Lane) -> Option<Request> {
+        self.lanes.get_mut(&lane)?.pop(|key| self.requests.start(key))
     }
 
     /// Gives up a lane that the caller has taken, if nothing waits there. Says whether it is gone.
-    pub(crate) fn end_lane(&mut self, id: usize) -> bool {
-        let done = self.lanes.get(&id).is_none_or(VecDeque::is_empty);
+    pub(crate) fn end_lane(&mut self, lane: Lane) -> bool {
+        let done = self.lanes.get(&lane).is_none_or(Order::is_empty);
         if done {
-            let emptied = self.lanes.remove(&id);
-            self.keep(emptied);
+            let emptied = self.lanes.remove(&lane).filter(|_| self.spare.len() < MAX_SPARE);
+            self.spare.extend(emptied.map(Order::cleared));
         }
         done
     }
 
     /// Lets another job go before the rest of a lane that the caller has taken.
-    pub(crate) fn yield_lane(&mut self, id: usize) {
-        if self.lanes.contains_key(&id) {
-            self.ready.push_back(Job::Lane(id));
+    pub(crate) fn yield_lane(&mut self, lane: Lane) {
+        if self.lanes.contains_key(&lane) {
+            self.ready.push_back(Job::Lane(lane));
         }
     }
 
-    /// Takes all syncs of a file that the caller has taken. None at all: they were cancelled, and the job is done.
-    pub(crate) fn take_syncs(&mut self, id: usize, into: &mut VecDeque<Request>) {
-        if let Some(waiting) = self.syncs.get_mut(&id) {
-            std::mem::swap(waiting, into);
-        }
+    /// An operation is not being carried out any more.
+    pub(crate) fn end(&mut self, key: Key) {
+        self.requests.end(key);
     }
 
-    /// A call is over: those that came meanwhile get another.
-    pub(crate) fn end_syncs(&mut self, id: usize) {
-        match self.syncs.get(&id) {
-            Some(waiting) if waiting.is_empty() => {
-                let emptied = self.syncs.remove(&id);
-                self.keep(emptied);
-            }
-            Some(_) => self.ready.push_back(Job::Syncs(id)),
-            None => {}
-        }
+    /// Whether a worker carries an operation out.
+    pub(crate) fn is_running(&self, key: Key) -> bool {
+        self.requests.is_running(key)
     }
 
     /// Takes an operation out that no worker has taken.
-    pub(crate) fn remove(&mut self, key: Key) -> Option<Request> {
-        let single = self.ready.iter().position(|job| matches!(job, Job::One(request) if request.key() == key));
-        if let Some(Job::One(request)) = single.and_then(|at| self.ready.remove(at)) {
-            return Some(request);
+    pub(crate) fn cancel(&mut self, key: Key, route: impl FnOnce(&Request) -> Route) -> Option<Request> {
+        let request = self.requests.take(key)?;
+        match route(&request) {
+            Route::Alone | Route::Waits => self.sweep(),
+            Route::Lane(lane) => self.lanes.get_mut(&lane).into_iter().for_each(|order| order.left(&self.requests)),
         }
-        let mut queues = self.lanes.values_mut().chain(self.syncs.values_mut());
-        queues.find_map(|queue| queue.iter().position(|request| request.key() == key).and_then(|at| queue.remove(at)))
+        Some(request)
     }
 
     /// Takes everything out.
     pub(crate) fn clear(&mut self) -> Vec<Request> {
-        let mut all = Vec::new();
-        for job in self.ready.drain(..) {
-            match job {
-                Job::One(request) => all.push(request),
-                Job::Lane(_) | Job::Syncs(_) => {}
-            }
-        }
-        let queues = self.lanes.drain().chain(self.syncs.drain());
-        queues.for_each(|(_, queue)| all.extend(queue));
-        all
+        self.ready.clear();
+        self.stale = 0;
+        self.lanes.clear();
+        self.requests.drain()
     }
 
-    /// Keeps an emptied queue for the next lane.
-    fn keep(&mut self, emptied: Option<VecDeque<Request>>) {
-        if self.spare.len() < SPARE_QUEUES {
-            self.spare.extend(emptied);
+    /// One more ready job has lost its request: removes such jobs when they are more than half of all.
+    fn sweep(&mut self) {
+        self.stale += 1;
+        if self.stale * 2 > self.ready.len() {
+            let requests = &self.requests;
+            self.ready.retain(|job| !matches!(job, Job::One(key) if !requests.is_waiting(*key)));
+            self.stale = 0;
         }
     }
 }

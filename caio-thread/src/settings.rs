@@ -6,9 +6,9 @@ use std::time::Duration;
 /// How many workers a core gets, where their number was not chosen: most of them wait for a disk.
 const WORKERS_PER_CORE: usize = 4;
 /// The fewest workers by default.
-const FEWEST_WORKERS: usize = 4;
+const MIN_WORKERS: usize = 4;
 /// The most workers by default.
-const MOST_WORKERS: usize = 64;
+const MAX_WORKERS: usize = 64;
 
 /// What a [`Pool`](crate::Pool) is made with.
 ///
@@ -20,7 +20,7 @@ const MOST_WORKERS: usize = 64;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolSettings {
-    /// The most workers, at least 1; by default four per core, between 4 and 64. Threads that wait for streams come on top.
+    /// The most workers, at least 1; by default four per core, between 4 and 64. One thread that waits for streams comes on top.
     pub max_threads: usize,
     /// Whether only the portable implementation may be used.
     pub portable: bool,
@@ -28,14 +28,14 @@ pub struct PoolSettings {
     pub coalesce_syncs: bool,
     /// How long a thread without work stays before it ends.
     pub linger: Duration,
-    /// Where completions go, where somebody else's event loop takes them; else workers deliver them.
+    /// Where completions go, where an external event loop takes them; else workers deliver them.
     pub mailbox: Option<Mailbox>,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
-            max_threads: (crate::patience::cores() * WORKERS_PER_CORE).clamp(FEWEST_WORKERS, MOST_WORKERS),
+            max_threads: (caio_core::support::cores() * WORKERS_PER_CORE).clamp(MIN_WORKERS, MAX_WORKERS),
             portable: false,
             coalesce_syncs: true,
             linger: Duration::from_secs(5),

@@ -1,16 +1,19 @@
 //! One worker: takes work, carries it out, and sleeps when there is none.
 
-use crate::patience;
-use crate::pool::{Shared, Spinner, State, copy};
 use crate::queue::Job;
-use caio_core::{Key, Op, Request};
+use crate::routes::Lane;
+use crate::shared::{Searcher, Shared, State, copy};
+use caio_core::policy::MAX_BUSY;
+use caio_core::{Op, OpClass, Request};
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// How many writes of a lane are carried out before other work has its turn.
+/// How many operations of a lane are carried out before other work has its turn.
 const LANE_TURN: usize = 64;
+/// How many times a search looks between two looks at the clock, and at whether another thread wants the core.
+const LOOKS: u32 = 32;
 
 /// A worker, from its first look for work until it ends.
 pub(crate) fn run(shared: &Arc<Shared>) {
@@ -19,56 +22,41 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     let mut announced = false;
     while let Some(job) = next(shared, announced) {
         announced = match job {
-            Job::One(request) => {
-                let key = request.key();
-                let finished = shared.carrier.perform(request);
-                let mut state = shared.lock();
-                forget(&mut state, key);
-                let announced = announce(&mut state);
-                drop(state);
-                shared.finish(finished);
-                announced
-            }
-            Job::Lane(id) => drain_lane(shared, id),
-            Job::Syncs(id) => sync(shared, id, &mut syncs),
+            Job::One(request) => perform(shared, request),
+            Job::Lane(lane @ Lane::Syncs(_)) => sync(shared, lane, &mut syncs),
+            Job::Lane(lane) => drain_lane(shared, lane),
         }
     }
 }
 
-/// Before a worker delivers, which will make somebody submit more: says that it is going to look for it, if waiting pays off.
+/// Before a worker delivers, which will make somebody submit more: says that it is going to search for it, if searching pays off.
 fn announce(state: &mut State) -> bool {
-    let announced = state.queue.ready() == 0 && state.spinner == Spinner::None && state.patience.is_worthwhile();
+    let announced = state.queue.ready() == 0 && state.may_search();
     if announced {
-        state.spinner = Spinner::Returning;
+        state.searcher = Searcher::Returning;
     }
     announced
 }
 
 /// The next job; `None` if the worker is to end, and is no longer counted.
-fn next(shared: &Shared, announced: bool) -> Option<Job> {
+fn next(shared: &Shared, announced: bool) -> Option<Job<Request>> {
     let mut state = shared.lock();
-    let mut waited = false;
+    let mut searched = false;
     if announced {
-        state.spinner = Spinner::None;
-        if state.queue.ready() != 0 {
-            state.patience.learn(true);
-        }
+        state.end_return();
     }
     loop {
         if let Some(job) = state.queue.pop() {
             shared.publish(&state);
-            if let Job::One(request) = &job {
-                state.running.push(request.key());
-            }
             return Some(job);
         }
         if state.stopped {
             state.workers -= 1;
             return None;
         }
-        if !waited && state.spinner == Spinner::None && (announced || state.patience.is_worthwhile()) {
-            waited = true;
-            state = wait(shared, state);
+        if !searched && state.searcher == Searcher::None && (announced || state.may_search()) {
+            searched = true;
+            state = search(shared, state);
             continue;
         }
         let (slept, woken) = sleep(shared, state);
@@ -80,16 +68,31 @@ fn next(shared: &Shared, announced: bool) -> Option<Job> {
     }
 }
 
-/// Looks for work for a moment without sleeping; nobody needs to wake us meanwhile.
-fn wait<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-    state.spinner = Spinner::Looking;
+/// Searches for work for a moment without sleeping; nobody needs to wake us meanwhile.
+fn search<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    state.searcher = Searcher::Searching;
     drop(state);
-    patience::spin(&shared.ready);
+    spin(&shared.ready);
     let mut state = shared.lock();
-    state.spinner = Spinner::None;
-    let paid_off = state.queue.ready() != 0;
-    state.patience.learn(paid_off);
+    state.end_search();
     state
+}
+
+/// Waits until a counter is not zero, but not for long.
+fn spin(counter: &AtomicUsize) {
+    let until = Instant::now() + MAX_BUSY;
+    loop {
+        for _ in 0..LOOKS {
+            if counter.load(Ordering::Relaxed) != 0 {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        if Instant::now() >= until {
+            return;
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Sleeps until somebody wakes a worker (`true`), or there was nothing for too long (`false`).
@@ -112,22 +115,40 @@ fn sleep<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> (MutexGuar
     }
 }
 
-/// Carries out the writes of a lane in turn. Says whether the worker has announced that it is going to look for more.
-fn drain_lane(shared: &Shared, id: usize) -> bool {
+/// Carries out one operation. Says whether the worker has announced that it is going to search for more.
+fn perform(shared: &Arc<Shared>, request: Request) -> bool {
+    let key = request.key();
+    if request.class() == OpClass::Stream {
+        // It is not the queue's any more: it may have to wait once more.
+        shared.lock().queue.end(key);
+        shared.waits.perform(shared, request);
+        return false;
+    }
+    let finished = shared.syscalls.perform(request);
+    let mut state = shared.lock();
+    state.queue.end(key);
+    let announced = announce(&mut state);
+    drop(state);
+    shared.finish(finished);
+    announced
+}
+
+/// Carries out the operations of a lane in turn. Says whether the worker has announced that it is going to search for more.
+fn drain_lane(shared: &Shared, lane: Lane) -> bool {
     let mut state = shared.lock();
     for turn in 1.. {
-        let Some(request) = state.queue.pop_lane(id) else {
+        let Some(request) = state.queue.pop_lane(lane) else {
+            state.queue.end_lane(lane);
             return false;
         };
         let key = request.key();
-        state.running.push(key);
         drop(state);
-        let finished = shared.carrier.perform(request);
+        let finished = shared.syscalls.perform(request);
         state = shared.lock();
-        forget(&mut state, key);
-        let done = state.queue.end_lane(id) || turn == LANE_TURN;
+        state.queue.end(key);
+        let done = state.queue.end_lane(lane) || turn == LANE_TURN;
         if turn == LANE_TURN {
-            state.queue.yield_lane(id);
+            state.queue.yield_lane(lane);
             shared.publish(&state);
         }
         let announced = done && announce(&mut state);
@@ -141,24 +162,26 @@ fn drain_lane(shared: &Shared, id: usize) -> bool {
     false
 }
 
-/// Serves all syncs of a file that wait now with one call. Says whether the worker has announced that it is going to look for more.
-fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
+/// Serves all syncs of a file that wait now with one call. Says whether the worker has announced that it is going to search for more.
+fn sync(shared: &Shared, lane: Lane, batch: &mut VecDeque<Request>) -> bool {
     let mut state = shared.lock();
-    state.queue.take_syncs(id, batch);
-    state.running.extend(batch.iter().map(Request::key));
+    batch.extend(std::iter::from_fn(|| state.queue.pop_lane(lane)));
     drop(state);
     let data_only = batch.iter().all(|request| matches!(request.op(), Op::Fdatasync));
     let result = match batch.front() {
         Some(request) => {
             shared.syncs.fetch_add(1, Ordering::Relaxed);
-            shared.carrier.sync(request.fd(), data_only)
+            shared.syscalls.sync(request.fd(), data_only)
         }
         None => Ok(()),
     };
     let mut state = shared.lock();
-    batch.iter().for_each(|request| forget(&mut state, request.key()));
-    state.queue.end_syncs(id);
-    shared.publish(&state);
+    batch.iter().for_each(|request| state.queue.end(request.key()));
+    if !state.queue.end_lane(lane) {
+        // Those that came meanwhile get another call.
+        state.queue.yield_lane(lane);
+        shared.publish(&state);
+    }
     let announced = announce(&mut state);
     drop(state);
     for request in batch.drain(..) {
@@ -166,11 +189,4 @@ fn sync(shared: &Shared, id: usize, batch: &mut VecDeque<Request>) -> bool {
         shared.finish(request.finish(result));
     }
     announced
-}
-
-/// An operation is no longer being carried out.
-fn forget(state: &mut State, key: Key) {
-    if let Some(at) = state.running.iter().position(|running| *running == key) {
-        state.running.swap_remove(at);
-    }
 }

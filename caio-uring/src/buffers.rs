@@ -1,6 +1,6 @@
 //! Buffers that are registered with the kernel once, instead of being mapped for each transfer.
 
-use crate::ring::lock;
+use caio_core::support::lock;
 use caio_core::{IoBuf, IoBufMut, Region};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 /// The alignment of each buffer: enough for `O_DIRECT` everywhere.
 const ALIGNMENT: usize = 4096;
 /// The most bytes that one registration takes.
-const MOST_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 1 << 30;
 
 /// Buffers of one size in one piece of memory, to be registered with
 /// [`Builder::registered_buffers`](crate::Builder::registered_buffers). A cheap clone.
@@ -57,8 +57,7 @@ impl BufPool {
     /// `InvalidInput`, if that is nothing or more than 1 GiB; `OutOfMemory`.
     pub fn new(count: usize, size: usize) -> io::Result<Self> {
         let stride = size.checked_next_multiple_of(ALIGNMENT);
-        let bytes =
-            stride.and_then(|stride| stride.checked_mul(count)).filter(|bytes| (1..=MOST_BYTES).contains(bytes));
+        let bytes = stride.and_then(|stride| stride.checked_mul(count)).filter(|bytes| (1..=MAX_BYTES).contains(bytes));
         let (Some(stride), Some(bytes)) = (stride, bytes) else {
             let text = format!("{count} buffers of {size} bytes: a pool has between 1 byte and 1 GiB");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+/// The most rings of a context.
+const MAX_SHARDS: usize = 256;
+
 /// The io_uring backend by itself.
 ///
 /// ```no_run
@@ -32,7 +35,7 @@ impl fmt::Debug for Uring {
 }
 
 /// What this backend can be made with, beyond what all can.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// How long the kernel's submission thread stays awake without work, if there is to be one.
     pub(crate) sqpoll: Option<Duration>,
@@ -50,8 +53,27 @@ pub(crate) struct Options {
     pub(crate) completions: Option<u32>,
     /// Operations that the kernel is to lack, where a test says so.
     pub(crate) without: Vec<u8>,
-    /// Counts the system calls that submit.
+    /// Counts the system calls that submit, for tests.
     pub(crate) submissions: Arc<AtomicUsize>,
+    /// How long a shutdown waits for the kernel. What it has not let go of then is leaked.
+    pub(crate) drain_limit: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sqpoll: None,
+            iopoll: false,
+            files: Vec::new(),
+            buffers: Vec::new(),
+            shards: 0,
+            routes: Routes::default(),
+            completions: None,
+            without: Vec::new(),
+            submissions: Arc::default(),
+            drain_limit: Duration::from_secs(60),
+        }
+    }
 }
 
 /// Chooses how a [`Context`] over io_uring is made; made by [`Uring::builder`].
@@ -71,7 +93,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, 1 to [`LARGEST_MAX_REQUESTS`](caio_core::LARGEST_MAX_REQUESTS). The context's may be
+    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT). The context's may be
     /// less, where the kernel had no memory for more.
     pub fn max_requests(mut self, max_requests: usize) -> Self {
         self.settings.max_requests = max_requests;
@@ -112,8 +134,9 @@ impl Builder {
         self
     }
 
-    /// How many rings the context has; each thread keeps to one, and the bound on operations in flight is that of all
-    /// together. One by default. More help where many threads have many small operations in flight at a time.
+    /// How many rings the context has, up to 256; each thread keeps to one, and the bound on operations
+    /// in flight is that of all together. One by default, or if it is 0. More help where many threads
+    /// have many small operations in flight at a time.
     pub fn shards(mut self, shards: usize) -> Self {
         self.options.shards = shards;
         self
@@ -152,29 +175,41 @@ impl Builder {
         Arc::clone(&self.options.submissions)
     }
 
+    /// How long a shutdown waits for the kernel, for tests.
+    #[doc(hidden)]
+    pub fn drain_limit(mut self, limit: Duration) -> Self {
+        self.options.drain_limit = limit;
+        self
+    }
+
     /// Makes the context.
     ///
     /// # Errors
     /// The [`Refusal`](caio_core::Refusal), with what to do about it; `InvalidInput`, if a setting cannot be.
     pub fn build(self) -> io::Result<Context> {
-        self.open(false).map(|(context, _)| context)
+        let (settings, options) = (self.settings, self.options.checked()?);
+        let open = |settings: &Settings, completer| probe::open_with(settings, completer, options);
+        Ok(Context::open(&settings, BackendKind::Uring, open).map(|(context, _)| context)?)
     }
 
-    /// Makes the context, and the driver with which somebody else's event loop takes its completions.
+    /// Makes the context, and the driver with which an external event loop takes its completions.
     ///
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_with_driver(self) -> io::Result<(Context, Driver)> {
-        let (context, driver) = self.open(true)?;
-        let driver = driver.ok_or_else(|| io::Error::other("the backend has no driver"))?;
-        Ok((context, driver))
-    }
-
-    /// Makes either.
-    fn open(mut self, driven: bool) -> io::Result<(Context, Option<Driver>)> {
-        self.settings.driven = driven;
-        let options = self.options;
+        let (settings, options) = (self.settings, self.options.checked()?);
         let open = |settings: &Settings, completer| probe::open_with(settings, completer, options);
-        Ok(Context::open(&self.settings, BackendKind::Uring, open)?)
+        Context::open_driven(settings, BackendKind::Uring, open)
+    }
+}
+
+impl Options {
+    /// Refuses what cannot be.
+    fn checked(self) -> io::Result<Self> {
+        if self.shards > MAX_SHARDS {
+            let text = format!("shards must be between 1 and {MAX_SHARDS}, not {}", self.shards);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        Ok(self)
     }
 }

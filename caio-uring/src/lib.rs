@@ -6,11 +6,13 @@
 //! The way of an operation, file by file:
 //!
 //! 1. `routes.rs` says whether it is tried inline, goes to the ring, or goes to the pool of threads;
-//! 2. `entry.rs` describes it to the kernel, `ring.rs` queues it and flushes the queue with one system call;
-//! 3. `harvest.rs` takes completions out of the ring, for whoever comes first: a future that looks again, the thread of
-//!    `reaper.rs`, or somebody else's event loop through `driver.rs`;
-//! 4. an answer that nobody asked for (`ECANCELED` because the submitting thread has exited, `EAGAIN`, `EINTR`) sends it on its
-//!    way again.
+//! 2. `prep.rs` describes it to the kernel, `ring/` queues it and flushes the queue with one system
+//!    call;
+//! 3. `reap.rs` takes completions out of the ring, for whoever comes first: a future that is polled,
+//!    the thread of `reaper.rs`, or an external event loop through `driver.rs`; `coalesce.rs` takes
+//!    those of many `O_DIRECT` transfers in groups;
+//! 4. an answer that nobody asked for (`ECANCELED` because the submitting thread has exited, `EAGAIN`,
+//!    `EINTR`) sends it to the pool.
 //!
 //! ```
 //! # #[cfg(target_os = "linux")]
@@ -35,14 +37,15 @@ mod backend;
 #[allow(unsafe_code)]
 mod buffers;
 mod builder;
+mod coalesce;
 mod driver;
 #[allow(unsafe_code)]
-mod entry;
-mod filesystem;
-mod gather;
+mod engine;
+mod facts;
 #[allow(unsafe_code)]
-mod harvest;
+mod prep;
 mod probe;
+mod reap;
 mod reaper;
 mod refusal;
 #[allow(unsafe_code)]

@@ -1,16 +1,17 @@
 //! Opening: finds out whether io_uring can be used here by making a real ring and sending a request through it.
 
-use crate::backend::{Engine, Parts};
 use crate::builder::Options;
 use crate::driver::UringDriver;
-use crate::entry::{Opcodes, Registered};
+use crate::engine::{Engine, Parts};
+use crate::prep::{Opcodes, Registered};
 use crate::refusal::{self, ENTER, REGISTER, SETUP};
-use crate::ring::{Cqe, Flushed, Ring};
-use caio_core::{Backend, Completer, Drive, Opened, Refusal, Settings};
+use crate::ring::{Budget, Contended, Cqe, Flushed, Ring};
+use crate::routes::Completions;
+use caio_core::{BackendKind, Completer, Drive, Opened, Refusal, Settings};
 use caio_sys::eventfd::EventFd;
 use caio_sys::poll::{PollEvents, PollFd, poll};
+use io_uring::IoUring;
 use io_uring::register::Probe;
-use io_uring::{IoUring, opcode};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::AtomicUsize;
@@ -18,13 +19,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The most entries of a submission queue: what is beyond is handed over in more than one system call.
-const MOST_ENTRIES: usize = 256;
-/// How long the kernel may take to answer a request that does nothing; it does so at once, unless a submission thread must start.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_ENTRIES: usize = 256;
+/// How long the kernel may take to answer a request that does nothing; it does so at once, unless a
+/// submission thread must start.
+const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often that answer is looked for where nobody signals it.
-const GLANCE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// The fewest operations that a ring is worth having for.
-const FEWEST_REQUESTS: usize = 4;
+const MIN_REQUESTS: usize = 4;
 
 /// Opens the backend with what all backends are opened with.
 pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, Refusal> {
@@ -34,34 +36,34 @@ pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, 
 /// Opens the backend. Where there is no memory for a ring, one of half the depth is tried, and so on.
 pub(crate) fn open_with(settings: &Settings, completer: Completer, options: Options) -> Result<Opened, Refusal> {
     let event = EventFd::new().map_err(|error| refusal::of_call("eventfd", error))?;
-    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, submissions } = options;
+    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, submissions, drain_limit } =
+        options;
     let registered = Registered::new(files, buffers);
-    let mut blueprint = Blueprint { max_requests: settings.max_requests, sqpoll, iopoll, completions, submissions };
+    let mut config = RingConfig { max_requests: settings.max_requests, sqpoll, iopoll, completions, submissions };
     let uring = loop {
-        match blueprint.setup() {
-            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && blueprint.max_requests > FEWEST_REQUESTS => {
-                blueprint.max_requests = (blueprint.max_requests / 2).max(FEWEST_REQUESTS);
+        match config.setup() {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && config.max_requests > MIN_REQUESTS => {
+                config.max_requests = (config.max_requests / 2).max(MIN_REQUESTS);
             }
-            Err(error) => return Err(blueprint.refuse(error)),
+            Err(error) => return Err(config.refuse(error)),
             Ok(uring) => break uring,
         }
     };
-    check_features(&uring, &blueprint)?;
+    check_features(&uring, &config)?;
     let mut opcodes = supported(&uring).map_err(|error| refusal::of_call(REGISTER, error))?;
     without.into_iter().for_each(|code| opcodes.forget(code));
-    let ring = equip(uring, &blueprint, &event, &registered)?;
+    let ring = register(uring, &config, &event, &registered)?;
     round_trip(&ring, &event)?;
-    let max_requests = blueprint.max_requests;
-    let parts = Parts { ring, shards: shards.max(1), blueprint, opcodes, registered, event, routes };
+    let max_requests = config.max_requests;
+    let parts = Parts { ring, shards: shards.max(1), config, opcodes, registered, event, routes, drain_limit };
     let engine = Engine::new(settings, completer, parts);
-    let driver = settings.driven.then(|| Box::new(UringDriver::new(Arc::clone(&engine))) as Box<dyn Drive>);
-    let backend: Arc<dyn Backend> = engine;
-    Ok(Opened { backend, max_requests, driver })
+    let driver = settings.driven.then(|| Arc::new(UringDriver::new(Arc::clone(&engine))) as Arc<dyn Drive>);
+    Ok(Opened { backend: engine, kind: BackendKind::Uring, max_requests, driver })
 }
 
 /// How rings are made.
 #[derive(Clone, Debug)]
-pub(crate) struct Blueprint {
+pub(crate) struct RingConfig {
     /// The bound on operations in flight.
     max_requests: usize,
     /// See [`Builder::sqpoll`](crate::Builder::sqpoll).
@@ -70,14 +72,14 @@ pub(crate) struct Blueprint {
     iopoll: bool,
     /// How many completions there is room for, where a test says so.
     completions: Option<u32>,
-    /// Counts the system calls that submit.
+    /// Counts the system calls that submit, for tests.
     submissions: Arc<AtomicUsize>,
 }
 
-impl Blueprint {
+impl RingConfig {
     /// Makes a ring. Its completion queue has room for all operations and as many cancels.
     fn setup(&self) -> io::Result<IoUring> {
-        let entries = self.max_requests.min(MOST_ENTRIES) as u32;
+        let entries = self.max_requests.min(MAX_ENTRIES) as u32;
         let completions = self.completions.unwrap_or((2 * self.max_requests) as u32);
         let mut builder = IoUring::builder();
         builder.setup_clamp().setup_cqsize(completions.max(entries));
@@ -105,24 +107,24 @@ impl Blueprint {
         refusal::of_call(SETUP, error)
     }
 
-    /// Whether devices are polled for completions.
-    pub(crate) fn is_polled(&self) -> bool {
-        self.iopoll
+    /// How devices tell of completions.
+    pub(crate) fn completions(&self) -> Completions {
+        if self.iopoll { Completions::Polled } else { Completions::Interrupt }
     }
 
     /// One more ring. `None` if the system has no more to give.
     pub(crate) fn another(&self, event: &EventFd, registered: &Registered) -> Option<Ring> {
-        equip(self.setup().ok()?, self, event, registered).ok()
+        register(self.setup().ok()?, self, event, registered).ok()
     }
 }
 
 /// Refuses a kernel that lacks what every operation needs.
-fn check_features(uring: &IoUring, blueprint: &Blueprint) -> Result<(), Refusal> {
+fn check_features(uring: &IoUring, config: &RingConfig) -> Result<(), Refusal> {
     let parameters = uring.params();
     if !parameters.is_feature_nodrop() || !parameters.is_feature_rw_cur_pos() {
         return Err(refusal::too_old("IORING_FEAT_RW_CUR_POS"));
     }
-    if blueprint.sqpoll.is_some() && !parameters.is_feature_sqpoll_nonfixed() {
+    if config.sqpoll.is_some() && !parameters.is_feature_sqpoll_nonfixed() {
         let error = io::Error::from_raw_os_error(libc::EOPNOTSUPP);
         return Err(refusal::of_option("sqpoll", error, "it needs Linux 5.11; leave `sqpoll` out"));
     }
@@ -141,33 +143,33 @@ fn supported(uring: &IoUring) -> io::Result<Opcodes> {
 }
 
 /// Registers what a ring needs.
-fn equip(uring: IoUring, blueprint: &Blueprint, event: &EventFd, registered: &Registered) -> Result<Ring, Refusal> {
+fn register(uring: IoUring, config: &RingConfig, event: &EventFd, registered: &Registered) -> Result<Ring, Refusal> {
     let submitter = uring.submitter();
     submitter.register_eventfd(event.as_raw_fd()).map_err(|error| refusal::of_call(REGISTER, error))?;
     registered.register(&submitter)?;
-    Ok(Ring::new(uring, blueprint.max_requests, Arc::clone(&blueprint.submissions)))
+    Ok(Ring::new(uring, config.max_requests, Arc::clone(&config.submissions)))
 }
 
 /// Sends a request that does nothing through a ring, so that a system call that is forbidden is found out now.
 fn round_trip(ring: &Ring, event: &EventFd) -> Result<(), Refusal> {
     let failed = |errno| refusal::of_call(ENTER, io::Error::from_raw_os_error(errno));
-    ring.stage_untold(opcode::Nop::new().build());
-    match ring.flush() {
-        Flushed::Clean => {}
-        Flushed::Stuck => return Err(failed(libc::EAGAIN)),
-        Flushed::Barred(error, _) => return Err(failed(error)),
+    ring.stage_nop();
+    match ring.flush(&mut Budget::new()) {
+        Flushed::Done | Flushed::More => {}
+        Flushed::Retry => return Err(failed(libc::EAGAIN)),
+        Flushed::Dead(error, _) => return Err(failed(error)),
     }
     let mut cqes = [Cqe::default()];
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + ROUND_TRIP_TIMEOUT;
     loop {
         ring.poll_device();
-        if ring.reap(&mut cqes, true) != 0 {
+        if ring.reap(&mut cqes, Contended::Wait) != 0 {
             return Ok(());
         }
         if Instant::now() > deadline {
             return Err(failed(libc::ETIMEDOUT));
         }
         let mut wait = [PollFd::new(event.as_fd(), PollEvents::IN)];
-        poll(&mut wait, Some(GLANCE)).map_err(|error| refusal::of_call("poll", error))?;
+        poll(&mut wait, Some(POLL_INTERVAL)).map_err(|error| refusal::of_call("poll", error))?;
     }
 }

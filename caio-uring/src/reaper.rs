@@ -1,13 +1,12 @@
 //! The thread that takes completions for futures that have parked.
 //!
-//! It is started with the first operation that goes to a ring, so that no request is given to a kernel whose answer nobody could
-//! take: where no thread can be started, the pool takes the operation, or it fails. It sleeps until the kernel signals a completion,
-//! which the kernel does from the moment on when a future parks until nothing is in flight any more. When the context is gone it
+//! It is started with the first operation that goes to a ring, so that no request is given to a kernel
+//! whose answer nobody could take: where no thread can be started, the pool takes the operation, or it
+//! fails. It sleeps until the kernel signals a completion, which the kernel does from the moment on
+//! when a future parks until nothing is in flight any more. When the context is gone it ends what runs,
 //! stays until the kernel has let go of everything, and ends.
 
-use crate::backend::Engine;
-use crate::ring::lock;
-use caio_core::Backend;
+use crate::engine::Engine;
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -15,82 +14,119 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a flush that failed is put off at first.
-const SHORT: Duration = Duration::from_millis(1);
+/// How long something that failed is put off at first.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
 /// How long it is put off at most, and how often cancels are repeated at a shutdown.
-const LONG: Duration = Duration::from_millis(100);
-/// How long a shutdown waits for the kernel. What it has not let go of then is leaked.
-const DRAIN: Duration = Duration::from_secs(60);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Sees to it that the thread is there. Says whether it is.
     pub(crate) fn start_reaper(&self) -> bool {
-        if self.reaping.load(Ordering::Acquire) {
-            return true;
-        }
-        let guard = lock(&self.starting);
-        let mut there = self.reaping.load(Ordering::Acquire);
-        if let Some(engine) = self.me.upgrade().filter(|_| !there) {
-            let spawned = thread::Builder::new().name("caio-reaper".to_owned()).spawn(move || reap(&engine));
-            there = spawned.is_ok();
-            self.reaping.store(there, Ordering::Release);
-        }
-        drop(guard);
-        there
-    }
-
-    /// At a shutdown: leaves the rest to the thread. Where there is none, because a driver took completions, and none can be
-    /// started, what the kernel still has is leaked.
-    pub(crate) fn drain(&self) {
-        if !self.is_drained() && !self.start_reaper() {
-            std::mem::forget(self.me.upgrade());
-        }
+        self.reaper.is_started()
+            || self.reaper.ensure("caio-reaper", || {
+                let engine = self.me.upgrade();
+                move || engine.iter().for_each(|engine| Reaper::new(engine).run())
+            })
     }
 }
 
-/// Takes completions until the context is gone and the kernel has let go of everything.
-fn reap(engine: &Arc<Engine>) {
-    let mut pause = SHORT;
-    let mut deadline = None;
-    loop {
-        drop(engine.event.drain());
-        if let Some(mailbox) = &engine.mailbox {
-            mailbox.deliver(usize::MAX, &engine.completer);
-        }
-        engine.harvest_all();
-        engine.gather();
-        let stuck = engine.stuck.swap(false, Ordering::SeqCst);
-        if stuck {
-            engine.flush();
-        }
-        let closing = engine.closing.load(Ordering::SeqCst);
-        if closing {
-            if engine.is_drained() {
-                return;
-            }
-            let now = Instant::now();
-            if now > *deadline.get_or_insert(now + DRAIN) {
-                std::mem::forget(Arc::clone(engine));
-                return;
-            }
-        }
-        if engine.is_polled() && !engine.is_drained() {
-            thread::yield_now();
-            continue;
-        }
-        let again = stuck && engine.stuck.load(Ordering::SeqCst);
-        pause = if again { (pause * 2).min(LONG) } else { SHORT };
-        let timeout = if again { Some(pause) } else { closing.then_some(LONG) };
-        if again {
-            // The flush that failed has signalled; the next one is due after the pause, or after the next completion.
+/// What the thread has in mind.
+struct Reaper<'a> {
+    /// What it works for.
+    engine: &'a Arc<Engine>,
+    /// How long a failed flush was put off last.
+    flush_pause: Duration,
+    /// How long a failed wait was put off last.
+    poll_pause: Duration,
+    /// When a shutdown gives up, once it has begun.
+    deadline: Option<Instant>,
+}
+
+impl<'a> Reaper<'a> {
+    /// It begins.
+    fn new(engine: &'a Arc<Engine>) -> Self {
+        Self { engine, flush_pause: MIN_PAUSE, poll_pause: MIN_PAUSE, deadline: None }
+    }
+
+    /// Takes completions until the context is gone and the kernel has let go of everything.
+    fn run(&mut self) {
+        let engine = self.engine;
+        loop {
             drop(engine.event.drain());
+            if let Some(mailbox) = &engine.mailbox {
+                mailbox.deliver(usize::MAX, &engine.completer);
+            }
+            engine.reap_all();
+            engine.reap_groups();
+            if engine.backlog.swap(false, Ordering::SeqCst) {
+                engine.flush_rings();
+                if engine.backlog.load(Ordering::SeqCst) {
+                    continue;
+                }
+            }
+            let failed = self.repeat_flush();
+            let closing = engine.closing.load(Ordering::SeqCst);
+            if closing && self.is_done() {
+                return;
+            }
+            if engine.is_polled() && engine.operations() != 0 {
+                thread::yield_now();
+                continue;
+            }
+            let timeout = if failed { Some(self.flush_pause) } else { closing.then_some(MAX_PAUSE) };
+            if !self.wait(timeout) && closing {
+                engine.cancel_all();
+            }
         }
-        let woken = poll(&mut [PollFd::new(engine.event.as_fd(), PollEvents::IN)], timeout);
-        if woken.is_err() {
-            thread::sleep(SHORT);
+    }
+
+    /// Repeats a flush that has failed. Says whether it has failed again.
+    fn repeat_flush(&mut self) -> bool {
+        let retry = &self.engine.retry;
+        if retry.swap(false, Ordering::SeqCst) {
+            self.engine.flush_rings();
         }
-        if closing && matches!(woken, Ok(0)) {
-            engine.cancel_all();
+        if !retry.load(Ordering::SeqCst) {
+            self.flush_pause = MIN_PAUSE;
+            return false;
+        }
+        // The flush that failed has signalled; the next one is due after the pause, or after the next
+        // completion.
+        drop(self.engine.event.drain());
+        self.flush_pause = (self.flush_pause * 2).min(MAX_PAUSE);
+        true
+    }
+
+    /// The context is gone: ends what runs, and says whether all has ended or is given up.
+    fn is_done(&mut self) -> bool {
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            self.engine.stop();
+            now + self.engine.drain_limit
+        });
+        if self.engine.is_drained() {
+            return true;
+        }
+        if now > deadline {
+            self.engine.leak();
+        }
+        now > deadline
+    }
+
+    /// Sleeps until it is signalled (`true`), or the time is up. Where the system cannot wait (`ENOMEM`;
+    /// `EINVAL` where `RLIMIT_NOFILE` has become 0) it looks again after a pause that grows.
+    fn wait(&mut self, timeout: Option<Duration>) -> bool {
+        let mut event = [PollFd::new(self.engine.event.as_fd(), PollEvents::IN)];
+        match poll(&mut event, timeout) {
+            Ok(count) => {
+                self.poll_pause = MIN_PAUSE;
+                count != 0
+            }
+            Err(_) => {
+                thread::sleep(self.poll_pause);
+                self.poll_pause = (self.poll_pause * 2).min(MAX_PAUSE);
+                true
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The rings of a context: each thread keeps to one of them.
 
 use crate::ring::Ring;
+use caio_core::support::thread_number;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The rings of a context. The first is there from the beginning, the others come when a thread first needs them.
 pub(crate) struct Shards {
@@ -39,13 +39,4 @@ impl Shards {
         let others = self.others.iter().filter_map(|place| place.get().and_then(Option::as_ref));
         std::iter::once(&self.first).chain(others)
     }
-}
-
-/// A number for each thread.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.try_with(|number| *number).unwrap_or(0)
 }

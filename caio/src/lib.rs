@@ -1,4 +1,4 @@
-//! Asynchronous file I/O from any executor: reads, writes and syncs that block no thread of yours.
+//! Asynchronous file I/O from any executor: reads, writes and syncs that never block your threads.
 //!
 //! A [`Context`] carries operations out over io_uring, Linux kernel AIO or a pool of threads, whichever works where it runs.
 //! Its futures need no runtime, and run the same under tokio, smol, async-executor, `futures::executor::block_on` or a loop of
@@ -67,7 +67,9 @@ pub use caio_thread as thread;
 pub use caio_uring as uring;
 
 pub use caio_core::{
-    AlignedBuf, BackendKind, Batch, BufResult, Builder, Cancel, Context, DEFAULT_MAX_REQUESTS, Driver, IoBuf, IoBufMut,
-    IoPriority, LARGEST_MAX_REQUESTS, MAX_BATCH, MAX_BUFFERS, MAX_TRANSFER, NO_OFFSET, Operation, Outcome, Probe,
-    Refusal, Refusals, SharedFd, Slice, Stats, errno, probe,
+    AlignedBuf, BackendKind, Batch, BufResult, Builder, Cancel, Context, DEFAULT_MAX_REQUESTS, Driver, FileKind, IoBuf,
+    IoBufMut, IoPriority, MAX_BATCH, MAX_BUFFERS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT, MAX_TRANSFER, NO_OFFSET,
+    Operation, Outcome, Probe, Refusal, Refusals, SharedFd, Slice, Stats, errno, is_closed, is_inherited, probe,
 };
+// The kinds of operations, to name the type of one: `Operation<ReadInto<Vec<u8>>>`.
+pub use caio_core::{Fsync, Payload, Read, ReadInto, Readv, Write, Writev};

@@ -27,7 +27,7 @@ fn none_is_refused(fixture: &Fixture) {
 
 /// So is one beyond the largest.
 fn too_many_are_refused(fixture: &Fixture) {
-    let error = fixture.open(&with_bound(caio_core::LARGEST_MAX_REQUESTS + 1)).unwrap_err();
+    let error = fixture.open(&with_bound(caio_core::MAX_REQUESTS_LIMIT + 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
 

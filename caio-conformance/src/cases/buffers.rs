@@ -118,7 +118,7 @@ fn slice_up_to(fixture: &Fixture) {
     assert_eq!(fixture.content("up-to"), b"2323456789");
 }
 
-/// A read into the middle of a buffer leaves what is before it.
+/// A read into the middle of a buffer leaves what is before it and behind it.
 fn slice_between(fixture: &Fixture) {
     let ctx = fixture.context();
     let fd = fixture.file("between", b"0123456789");

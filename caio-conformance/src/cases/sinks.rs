@@ -7,6 +7,7 @@ use caio_core::SharedFd;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, mknodat};
 use rustix::io::{read, write};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -90,9 +91,11 @@ pub(super) fn unix_stream(_: &Fixture) -> Sink {
     filled(ours.into(), theirs.into(), 4096)
 }
 
-/// A TCP connection.
+/// A TCP connection. Its buffers are small and fixed: else the kernel makes room now and then, without saying so.
 pub(super) fn tcp(_: &Fixture) -> Sink {
     let (ours, theirs) = tcp_pair();
+    set_socket_send_buffer_size(&ours, 8192).expect("a size");
+    set_socket_recv_buffer_size(&theirs, 8192).expect("a size");
     filled(ours.into(), theirs.into(), 1 << 16)
 }
 

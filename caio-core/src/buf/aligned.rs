@@ -7,7 +7,8 @@ use std::ptr::NonNull;
 
 /// A buffer whose address is a multiple of a power of two, for files opened with `O_DIRECT`.
 ///
-/// A new one is empty and has room for its capacity, as a `Vec` made by `with_capacity`; it never grows.
+/// A new one is empty and has room for its capacity, as a `Vec` made by `with_capacity`; it never
+/// grows.
 ///
 /// ```
 /// use caio_core::AlignedBuf;

@@ -3,7 +3,8 @@
 use super::{IoBuf, IoBufMut};
 use bytes::{Bytes, BytesMut};
 
-// SAFETY: the handle keeps its shared memory where it is, and nobody can change that memory meanwhile.
+// SAFETY: the handle keeps its shared memory where it is, and nobody can change that memory
+// meanwhile.
 unsafe impl IoBuf for Bytes {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
@@ -14,7 +15,8 @@ unsafe impl IoBuf for Bytes {
     }
 }
 
-// SAFETY: the handle owns its part of the memory, which stays where it is until the handle is changed.
+// SAFETY: the handle owns its part of the memory, which stays where it is until the handle is
+// changed.
 unsafe impl IoBuf for BytesMut {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()

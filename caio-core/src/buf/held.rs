@@ -4,8 +4,8 @@ use std::mem::MaybeUninit;
 
 /// Owns a value without claiming, when it is moved, that nobody else touches what it points to.
 ///
-/// Moving a `Box` tells the compiler that the box alone reaches its memory; while an operation is in
-/// flight that is not so. Inside `MaybeUninit` no such claim is made.
+/// Moving a `Box` tells the compiler that the box alone reaches its memory; while an operation is
+/// in flight that is not so. Inside `MaybeUninit` no such claim is made.
 #[derive(Debug)]
 pub(crate) struct Held<T> {
     /// The value; initialised while `full`.
@@ -36,7 +36,8 @@ impl<T> Held<T> {
         if !std::mem::replace(&mut self.full, false) {
             return None;
         }
-        // SAFETY: `full` said that the value is initialised, and is now unset, so it is read only once.
+        // SAFETY: `full` said that the value is initialised, and is now unset, so it is read only
+        // once.
         Some(unsafe { self.value.assume_init_read() })
     }
 

@@ -23,9 +23,9 @@ pub type BufResult<T, B> = (std::io::Result<T>, B);
 
 /// A buffer that an operation can write to a file.
 ///
-/// Implemented for `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static [u8; N]`, `&'static str`,
-/// `Arc<[u8]>`, [`AlignedBuf`], a [`Slice`] of any of them and, with the feature `bytes`, `Bytes` and
-/// `BytesMut`.
+/// Implemented for `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static [u8; N]`,
+/// `&'static str`, `Arc<[u8]>`, [`AlignedBuf`], a [`Slice`] of any of them and, with the feature
+/// `bytes`, `Bytes` and `BytesMut`.
 ///
 /// ```
 /// use caio_core::IoBuf;
@@ -34,10 +34,10 @@ pub type BufResult<T, B> = (std::io::Result<T>, B);
 ///
 /// # Safety
 /// The memory at [`stable_ptr`](Self::stable_ptr) must be initialised for
-/// [`bytes_init`](Self::bytes_init) bytes, and must stay where it is, allocated and unchanged, while the
-/// value is moved about or leaked, until it is dropped or changed by somebody who owns it or borrows it
-/// mutably, or until its type's lifetime ends (an operation takes `'static` buffers only). Both functions
-/// must keep giving the same answer meanwhile.
+/// [`bytes_init`](Self::bytes_init) bytes, and must stay where it is, allocated and unchanged,
+/// while the value is moved about or leaked, until it is dropped or changed by somebody who owns it
+/// or borrows it mutably, or until its type's lifetime ends (an operation takes `'static` buffers
+/// only). Both functions must keep giving the same answer meanwhile.
 pub unsafe trait IoBuf: Send {
     /// The first byte.
     fn stable_ptr(&self) -> *const u8;
@@ -48,7 +48,8 @@ pub unsafe trait IoBuf: Send {
     /// Narrows the buffer to a part of itself, which is then all that an operation sees.
     ///
     /// # Panics
-    /// If the range begins beyond what is initialised, or ends before it begins or beyond the buffer.
+    /// If the range begins beyond what is initialised, or ends before it begins or beyond the
+    /// buffer.
     ///
     /// ```
     /// use caio_core::IoBuf;
@@ -62,7 +63,8 @@ pub unsafe trait IoBuf: Send {
         Slice::new(self, range)
     }
 
-    /// How many bytes a [`Slice`] may reach: what is initialised, or all the room where there is more.
+    /// How many bytes a [`Slice`] may reach: what is initialised, or all the room where there is
+    /// more.
     #[doc(hidden)]
     fn bytes_reach(&self) -> usize {
         self.bytes_init()
@@ -79,8 +81,8 @@ pub unsafe trait IoBuf: Send {
 /// ```
 ///
 /// # Safety
-/// As for [`IoBuf`], for [`bytes_total`](Self::bytes_total) bytes that may be uninitialised, that nobody else reads or
-/// writes, and that start at the same address.
+/// As for [`IoBuf`], for [`bytes_total`](Self::bytes_total) bytes that may be uninitialised, that
+/// nobody else reads or writes, and that start at the same address.
 pub unsafe trait IoBufMut: IoBuf + 'static {
     /// The first byte.
     fn stable_mut_ptr(&mut self) -> *mut u8;
@@ -92,6 +94,7 @@ pub unsafe trait IoBufMut: IoBuf + 'static {
     /// A buffer whose length is fixed stays as long as it is.
     ///
     /// # Safety
-    /// `len` is at most [`bytes_total`](Self::bytes_total), and the first `len` bytes are initialised.
+    /// `len` is at most [`bytes_total`](Self::bytes_total), and the first `len` bytes are
+    /// initialised.
     unsafe fn set_init(&mut self, len: usize);
 }

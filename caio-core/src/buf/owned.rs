@@ -3,8 +3,8 @@
 use super::{IoBuf, IoBufMut};
 use std::sync::Arc;
 
-// SAFETY: a vector's heap memory stays where it is until the vector is changed or dropped; its first `len`
-// bytes are initialised.
+// SAFETY: a vector's heap memory stays where it is until the vector is changed or dropped; its
+// first `len` bytes are initialised.
 unsafe impl IoBuf for Vec<u8> {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
@@ -103,8 +103,8 @@ unsafe impl IoBuf for &str {
     }
 }
 
-// SAFETY: shared memory that stays until its last owner is dropped, and that nobody can change while this
-// owner is there (`Arc::get_mut` needs to be the only one, and a mutable borrow of it).
+// SAFETY: shared memory that stays until its last owner is dropped, and that nobody can change
+// while this owner is there (`Arc::get_mut` needs to be the only one, and a mutable borrow of it).
 unsafe impl IoBuf for Arc<[u8]> {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()

@@ -19,6 +19,8 @@ pub struct Slice<B> {
     begin: usize,
     /// Where the part ends, in bytes: within what the buffer can reach.
     end: usize,
+    /// Where what the part holds ends, in bytes: within what the buffer has initialised.
+    filled: usize,
 }
 
 impl<B: IoBuf> Slice<B> {
@@ -45,7 +47,8 @@ impl<B: IoBuf> Slice<B> {
             "the slice ends at {end}, beyond the {} bytes of the buffer",
             buf.bytes_reach()
         );
-        Self { buf, begin, end }
+        let filled = buf.bytes_init().min(end);
+        Self { buf, begin, end, filled }
     }
 
     /// The whole buffer back.
@@ -85,12 +88,13 @@ impl<B: IoBuf> Deref for Slice<B> {
 // SAFETY: a part of a buffer whose implementor made the same promise.
 unsafe impl<B: IoBuf> IoBuf for Slice<B> {
     fn stable_ptr(&self) -> *const u8 {
-        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or one past it.
+        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or
+        // one past it.
         unsafe { self.buf.stable_ptr().add(self.begin.min(self.buf.bytes_init())) }
     }
 
     fn bytes_init(&self) -> usize {
-        self.buf.bytes_init().min(self.end).saturating_sub(self.begin)
+        self.buf.bytes_init().min(self.filled).saturating_sub(self.begin)
     }
 
     fn bytes_reach(&self) -> usize {
@@ -98,12 +102,13 @@ unsafe impl<B: IoBuf> IoBuf for Slice<B> {
     }
 }
 
-// SAFETY: a part of a buffer whose implementor made the same promise; nobody else can reach the buffer
-// mutably, so that what `new` checked still holds.
+// SAFETY: a part of a buffer whose implementor made the same promise; nobody else can reach the
+// buffer mutably, so that what `new` checked still holds.
 unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
         let begin = self.begin.min(self.buf.bytes_init());
-        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or one past it.
+        // SAFETY: `begin` is at most what the buffer has initialised, so the result is within it or
+        // one past it.
         unsafe { self.buf.stable_mut_ptr().add(begin) }
     }
 
@@ -112,8 +117,11 @@ unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
     }
 
     unsafe fn set_init(&mut self, len: usize) {
-        // SAFETY: the caller promises that `len` bytes from `begin` on are initialised and within the part;
-        // those before `begin` were already, as `new` checked.
-        unsafe { self.buf.set_init(self.begin + len) }
+        self.filled = self.begin + len;
+        if self.filled > self.buf.bytes_init() {
+            // SAFETY: the caller promises that `len` bytes from `begin` on are initialised and
+            // within the part; those before `begin` were already, as `new` checked.
+            unsafe { self.buf.set_init(self.filled) }
+        }
     }
 }

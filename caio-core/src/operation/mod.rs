@@ -1,32 +1,37 @@
-//! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is dropped.
+//! The future of an operation: starts it, looks for its end, and leaves its memory behind if it is
+//! dropped.
 
-mod look;
 mod split;
 mod start;
+mod wait;
 
 use crate::SharedFd;
+use crate::backend::Flush;
 use crate::buf::Held;
 use crate::cancel::Cancel;
+use crate::completer::Completion;
 use crate::context::Context;
 use crate::error;
 use crate::key::Key;
-use crate::op::IoPriority;
-use crate::payload::{Abandoned, Orphan, Payload};
-use crate::table::Detached;
-use crate::wait::{Gaze, Seat};
+use crate::op::{IoPriority, OpClass};
+use crate::payload::{Abandoned, Orphan, Part, Payload};
+use crate::policy::Lease;
+use crate::table;
 use split::Split;
-use start::{Begun, check_priority};
+use start::{Started, check_priority};
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A read, write or sync, made by a method of [`Context`]; awaiting it gives its result.
 ///
-/// It is lazy: nothing happens until it is polled or [`submit`](Self::submit)ted. Dropping it abandons the operation: a read
-/// is cancelled if it can be, a write or a sync may still be carried out; the memory stays alive until the kernel is done with
-/// it. Dropping never blocks, and leaking it leaks memory at worst.
+/// It is lazy: nothing happens until it is polled or [`submit`](Self::submit)ted. Dropping it
+/// abandons the operation: a read is cancelled if it can be, a write or a sync may still be carried
+/// out; the memory stays alive until the kernel is done with it. Dropping never blocks, and leaking
+/// it leaks memory at worst.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -39,7 +44,6 @@ use std::time::{Duration, Instant};
 /// # Ok(()) }
 /// ```
 #[must_use = "an operation does nothing until it is awaited or submitted"]
-#[derive(Debug)]
 pub struct Operation<P: Payload> {
     /// Who carries it out.
     ctx: Context,
@@ -51,41 +55,62 @@ pub struct Operation<P: Payload> {
     offset: u64,
     /// How urgent it is.
     priority: Option<IoPriority>,
-    /// How long it may take.
+    /// How long it may take, from when it starts.
     timeout: Option<Duration>,
-    /// When its time is up, once that is scheduled.
-    deadline: Option<Instant>,
-    /// How many bytes were read before it was in flight, piece by piece.
+    /// How many bytes were read from its beginning, piece by piece, without the backend.
     done: usize,
-    /// How far it has come, if it is in two parts.
-    split: Split,
-    /// Where its future looks from.
-    seat: Seat,
-    /// How many transfers past the page cache had started before it, if it is one.
-    before: u32,
     /// How far it has come.
-    phase: Phase,
+    state: State,
+    /// Makes what a dropped future leaves behind. It is taken where the payload's type is known to
+    /// be `'static`.
+    orphan: fn(Held<P>, Part) -> Box<dyn Orphan>,
 }
 
 /// How far an operation's future has come.
 #[derive(Debug)]
-enum Phase {
-    /// Not started.
-    Lazy,
-    /// In a batch that may not have been submitted.
-    Staged(Key),
-    /// Given to the backend, and not flushed, so that others can be flushed with it.
-    Queued(Key),
-    /// In flight, and its future has not looked yet.
-    Started(Key),
-    /// In flight, and its future looks again instead of parking.
-    Looking(Key, Gaze),
-    /// In flight, and whoever completes it wakes its future.
-    Parked(Key),
-    /// Ended before it was polled.
+enum State {
+    /// It has not started.
+    New,
+    /// The table has its operation.
+    InFlight(InFlight),
+    /// It has ended before it was polled.
     Ended(End),
     /// The result was given.
     Taken,
+}
+
+/// An operation that is in the table.
+#[derive(Debug)]
+struct InFlight {
+    /// Its name there.
+    key: Key,
+    /// What kind of operation it is.
+    class: OpClass,
+    /// The number of the thread that started it, for the policies.
+    thread: u8,
+    /// How its future waits.
+    wait: Wait,
+    /// Its number among the `O_DIRECT` transfers whose depth is estimated; 0 if it is none of them.
+    number: u32,
+    /// Whether its completion comes with those of others.
+    grouped: bool,
+    /// What a read in two parts needs besides.
+    split: Option<Box<Split>>,
+}
+
+/// How a future waits for the end of its operation.
+#[derive(Clone, Copy, Debug)]
+enum Wait {
+    /// It is in a batch that may not have been submitted.
+    Staged,
+    /// The backend has it, and was not told to hand it on, so that others can go with it.
+    Unflushed,
+    /// It was handed on, and the future has not looked for its end yet.
+    Submitted,
+    /// The future wakes itself instead of parking.
+    Yielding(Lease),
+    /// Whoever completes it wakes the future.
+    Parked,
 }
 
 /// How an operation ended.
@@ -100,8 +125,9 @@ pub(crate) struct End {
 impl<P: Payload> Unpin for Operation<P> {}
 
 impl<P: Payload> Operation<P> {
-    /// An operation that has not started. This is the only way to make one, and so nothing borrowed is ever in flight; the
-    /// type itself does not say `'static`, because then the compiler could not prove that futures which hold it are `Send`.
+    /// An operation that has not started. This is the only way to make one, and so nothing borrowed
+    /// is ever in flight; the type itself does not say `'static`, because then the compiler could
+    /// not prove that futures which hold it are `Send`.
     pub(crate) fn new(ctx: &Context, payload: P, fd: &SharedFd, offset: u64) -> Self
     where
         P: 'static,
@@ -113,16 +139,14 @@ impl<P: Payload> Operation<P> {
             offset,
             priority: None,
             timeout: None,
-            deadline: None,
             done: 0,
-            split: Split::Not,
-            seat: Seat::unknown(),
-            before: 0,
-            phase: Phase::Lazy,
+            state: State::New,
+            orphan: |payload, part| Box::new(Abandoned { payload, part }),
         }
     }
 
-    /// Starts the operation now; it is awaited later. Where there is no room it starts, in its turn, once there is.
+    /// Starts the operation now; it is awaited later. Where there is no room it starts, in its
+    /// turn, once there is.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -132,27 +156,29 @@ impl<P: Payload> Operation<P> {
     /// # Ok(()) }
     /// ```
     pub fn submit(mut self) -> Self {
-        match self.phase {
-            Phase::Lazy => match self.begin(None) {
-                Begun::Ended(end) => self.phase = Phase::Ended(end),
-                Begun::Started | Begun::Halfway | Begun::Split => self.arm_if_waiting(),
+        match &self.state {
+            State::New => match self.start(None) {
+                Started::Ended(end) => self.state = State::Ended(end),
+                Started::InFlight | Started::Partly => self.arm_if_waiting(),
             },
-            Phase::Staged(key) if !self.ctx.shared().is_inherited() => {
-                self.release(key);
-                self.arm_if_waiting();
+            State::InFlight(flight) if !self.ctx.shared().is_inherited() => {
+                let key = flight.key;
+                match flight.wait {
+                    Wait::Staged => {
+                        self.admit(key);
+                        self.arm_if_waiting();
+                    }
+                    Wait::Unflushed => self.flush_unless_grouped(false),
+                    Wait::Submitted | Wait::Yielding(_) | Wait::Parked => {}
+                }
             }
-            Phase::Queued(key) => self.flush(key),
-            Phase::Staged(_)
-            | Phase::Started(_)
-            | Phase::Looking(..)
-            | Phase::Parked(_)
-            | Phase::Ended(_)
-            | Phase::Taken => {}
+            State::InFlight(_) | State::Ended(_) | State::Taken => {}
         }
         self
     }
 
-    /// Asks for the operation to end early, and tells which it did: see [`Outcome`](crate::Outcome).
+    /// Asks for the operation to end early, and tells which it did: see
+    /// [`Outcome`](crate::Outcome).
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -168,11 +194,12 @@ impl<P: Payload> Operation<P> {
         Cancel::new(self)
     }
 
-    /// Ends the operation with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) if it takes longer, from the time when it is
-    /// first polled or submitted.
+    /// Ends the operation with [`ErrorKind::TimedOut`](io::ErrorKind::TimedOut) if it takes longer,
+    /// from the time when it is first polled or submitted.
     ///
-    /// It is then cancelled; where its caller's buffer is to come back, the result comes once the kernel has let go of the
-    /// buffer, which a transfer that has begun on a disk delays. If it ends meanwhile, that is its result.
+    /// It is then cancelled; where its caller's buffer is to come back, the result comes once the
+    /// kernel has let go of the buffer, which a transfer that has begun on a disk delays. If it
+    /// ends meanwhile, that is its result.
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -185,14 +212,14 @@ impl<P: Payload> Operation<P> {
     /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
-        if let Phase::Queued(key) | Phase::Started(key) | Phase::Looking(key, _) | Phase::Parked(key) = self.phase {
-            self.schedule(key);
+        if let (State::InFlight(flight), false) = (&self.state, self.ctx.shared().is_inherited()) {
+            self.ctx.shared().limit(flight.key, timeout);
         }
         self
     }
 
-    /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the operation fail with
-    /// [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
+    /// Says how urgent the operation is to the disk's scheduler. A level above 7 makes the
+    /// operation fail with [`ErrorKind::InvalidInput`](io::ErrorKind::InvalidInput).
     ///
     /// ```
     /// # async fn example(ctx: &caio_core::Context, fd: &caio_core::SharedFd) -> std::io::Result<()> {
@@ -203,11 +230,13 @@ impl<P: Payload> Operation<P> {
     /// ```
     pub fn priority(mut self, priority: IoPriority) -> Self {
         self.priority = Some(priority);
-        let shared = self.ctx.shared();
-        if let (Phase::Staged(key), false) = (&self.phase, shared.is_inherited()) {
+        let table = &self.ctx.shared().table;
+        if let (State::InFlight(InFlight { key, wait: Wait::Staged, .. }), false) =
+            (&self.state, self.ctx.shared().is_inherited())
+        {
             match check_priority(priority) {
-                Ok(()) => shared.table.set_priority(*key, priority),
-                Err(error) if shared.table.unstage(*key) => self.fail(error),
+                Ok(()) => table.set_priority(*key, priority),
+                Err(error) if table.unstage(*key) => self.fail(error),
                 Err(_) => {}
             }
         }
@@ -216,28 +245,24 @@ impl<P: Payload> Operation<P> {
 
     /// Asks the backend to end it early. Gives its end where it has not started.
     pub(crate) fn ask_cancel(&mut self) -> Option<End> {
-        match self.phase {
-            Phase::Lazy => {
-                self.phase = Phase::Taken;
+        match &self.state {
+            State::New => {
+                self.state = State::Taken;
                 Some(End { result: Err(error::cancelled()), cancelled: true })
             }
-            Phase::Staged(key)
-            | Phase::Queued(key)
-            | Phase::Started(key)
-            | Phase::Looking(key, _)
-            | Phase::Parked(key) => {
+            State::InFlight(flight) => {
                 if !self.ctx.shared().is_inherited() {
-                    self.ctx.shared().cancel(key);
+                    self.ctx.shared().cancel(flight.key);
                 }
                 None
             }
-            Phase::Ended(_) | Phase::Taken => None,
+            State::Ended(_) | State::Taken => None,
         }
     }
 
     /// The payload, once the operation has ended.
     pub(crate) fn take_payload(&mut self) -> Option<P> {
-        debug_assert!(matches!(self.phase, Phase::Taken), "the memory of an operation in flight is not its future's");
+        debug_assert!(matches!(self.state, State::Taken), "the memory of an operation in flight is not its future's");
         self.payload.take()
     }
 }
@@ -255,67 +280,77 @@ impl<P: Payload> Future for Operation<P> {
             return Poll::Pending;
         };
         match this.take_payload() {
-            // SAFETY: the operation has ended with this result, as the table said; or it never ran, and this is an error.
-            Some(payload) => Poll::Ready(unsafe { payload.finish(end.result) }),
+            // SAFETY: the operation has ended with this result, as the table said; or it never ran,
+            // and this is an error.
+            Some(payload) => Poll::Ready(P::output(unsafe { payload.finish(end.result) })),
             None => panic!("an operation was polled after it had given its result"),
         }
     }
 }
 
 impl<P: Payload> Operation<P> {
-    /// The payload as the table keeps it.
-    fn orphan(&mut self) -> Box<dyn Orphan> {
-        let orphan: Box<dyn Orphan + '_> = Box::new(Abandoned(self.payload.transfer()));
-        // SAFETY: `new` demanded that the payload's type is `'static`, so the longer lifetime is the true one.
-        unsafe { std::mem::transmute::<Box<dyn Orphan + '_>, Box<dyn Orphan + 'static>>(orphan) }
-    }
-
     /// Gives the operation up: the table keeps its memory until the backend is done.
     fn leave(&mut self) {
-        if let Phase::Looking(_, gaze) = self.phase {
-            self.ctx.shared().patience(self.seat).end(gaze, true);
-        }
-        let queued = matches!(self.phase, Phase::Queued(_));
-        let key = match std::mem::replace(&mut self.phase, Phase::Taken) {
-            Phase::Staged(key)
-            | Phase::Queued(key)
-            | Phase::Started(key)
-            | Phase::Looking(key, _)
-            | Phase::Parked(key) => key,
-            Phase::Lazy | Phase::Ended(_) | Phase::Taken => return,
+        let State::InFlight(flight) = std::mem::replace(&mut self.state, State::Taken) else {
+            return;
         };
         let ctx = self.ctx.share();
-        let shared = ctx.shared();
+        let (shared, key) = (ctx.shared(), flight.key);
         if shared.is_inherited() {
             std::mem::forget(self.payload.transfer());
             return;
         }
-        if let Some(deadline) = self.deadline.take() {
-            shared.unschedule(deadline, key);
+        if let (Wait::Yielding(lease), Some(policy)) = (flight.wait, shared.policies.of(flight.class, flight.thread)) {
+            policy.end(lease, false);
         }
-        match shared.table.detach(key) {
-            Detached::Ended(completion) => self.orphan().discard(completion),
-            Detached::Unstarted => {}
-            Detached::Waited => shared.stats.cancelled(),
-            Detached::Running => match shared.table.abandon(key, self.orphan()) {
-                Ok(true) => {
+        let part = self.part(&flight);
+        let (abandoned, mut effects) = shared.table.abandon(key, || (self.orphan)(self.payload.transfer(), part));
+        if effects.timed {
+            shared.unschedule(key);
+        }
+        drop(effects.waker.take()); // it is this future's own
+        shared.tell(effects);
+        match abandoned {
+            table::Abandoned::Running { reads } => {
+                if reads {
                     shared.cancel(key);
-                    ctx.carrier().arm();
+                } else if matches!(flight.wait, Wait::Unflushed) {
+                    ctx.backend_ref().flush(Flush::Now);
                 }
-                Ok(false) => {
-                    if queued {
-                        ctx.carrier().flush();
-                    }
-                    ctx.carrier().arm();
+                ctx.backend_ref().arm();
+            }
+            table::Abandoned::Ended(ended) => {
+                if ended.timed {
+                    shared.unschedule(key);
                 }
-                Err((orphan, completion)) => orphan.discard(completion),
-            },
+                (self.orphan)(self.payload.transfer(), part).discard(ended.completion);
+            }
+            table::Abandoned::NeverRan { waited } => {
+                if waited {
+                    shared.stats.ended(false, &Completion::Cancelled);
+                }
+            }
         }
     }
 }
 
+impl<P: Payload> fmt::Debug for Operation<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::New => "not started",
+            State::InFlight(_) => "in flight",
+            State::Ended(_) => "ended",
+            State::Taken => "result taken",
+        };
+        write!(f, "Operation(offset {}, {state})", self.offset)
+    }
+}
+
 impl<P: Payload> Drop for Operation<P> {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        if let State::InFlight(_) = self.state {
+            self.leave();
+        }
     }
 }

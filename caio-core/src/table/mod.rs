@@ -1,61 +1,127 @@
 //! The operations in flight: who waits for room, who runs, who has ended, and whom to wake.
 
-mod answers;
+mod admission;
 mod slot;
 
-pub(crate) use answers::{CancelStep, Detached, Effects, Ended, Look, Released};
+use admission::{Admission, Bound};
+pub(crate) use slot::Described;
 use slot::{Slot, Stage};
 
 use crate::completer::Completion;
 use crate::key::Key;
-use crate::op::{IoPriority, Op};
+use crate::op::{IoPriority, OpClass};
 use crate::payload::Orphan;
+use crate::policy::Depth;
 use crate::request::Request;
 use crate::stats::Counters;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::{SharedFd, error};
-use event_listener::{Event, EventListener};
 use slab::Slab;
-use std::collections::VecDeque;
+use std::io;
 use std::task::Waker;
-
-/// How many stale entries the queue may hold before it is swept.
-const STALE_ENTRIES: usize = 64;
+use std::time::Duration;
 
 /// All operations of one context.
 ///
-/// At most `limit` of them run; the others wait in the order in which they came. An entry stays until its future has
-/// taken the result; room is given back as soon as the operation has ended.
+/// A bounded number of them runs; the others wait in the order in which they came. An entry stays
+/// until its future has taken the result; room is given back as soon as the operation has ended.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// What the lock guards. No user code runs, nothing wakes and nothing blocks under it.
+    /// The operations. No code but the table's runs under the lock, nothing wakes and nothing
+    /// waits.
     state: Mutex<State>,
-    /// Notified when nothing runs and nothing waits.
-    drained: Event,
+    /// How many `O_DIRECT` transfers are under way at a time.
+    pub(crate) depth: Depth,
     /// How many cancels of operations that run were asked for.
     cancels: AtomicU64,
     /// How many operations that ran have ended; written under the lock.
     ended: AtomicU32,
 }
 
-/// What the lock guards.
+/// The operations.
 #[derive(Debug)]
 struct State {
     /// The entries by place.
     slots: Slab<Slot>,
     /// The generation of the next entry.
     generation: u32,
-    /// How many operations the backend has out.
-    running: usize,
-    /// How many operations wait for room.
-    waiting: usize,
-    /// Those that wait, first come first; entries whose operation has gone are stale.
-    queue: VecDeque<Key>,
-    /// How many operations may run.
-    limit: usize,
-    /// Whether new operations are refused.
-    closed: bool,
+    /// Who runs and who waits, by [`Bound`].
+    admissions: [Admission; Bound::COUNT],
+    /// Whether new operations are refused, and why.
+    closed: Option<fn() -> io::Error>,
+    /// Who is woken when nothing runs and nothing waits, by a number of each.
+    drains: Vec<(u64, Waker)>,
+    /// The number of the next one.
+    next_drain: u64,
+}
+
+/// What becomes of a staged operation.
+#[derive(Debug)]
+pub(crate) enum Admitted {
+    /// It is to be submitted.
+    Run(Request),
+    /// It waits for room.
+    Queued,
+    /// It was admitted before, or has ended because the table was closed; wake its future.
+    Gone(Option<Waker>),
+}
+
+/// How an operation ended, for its future. Its entry is gone.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// How it ended.
+    pub(crate) completion: Completion,
+    /// Whether its time was up.
+    pub(crate) expired: bool,
+    /// Whether the timer has a deadline of it.
+    pub(crate) timed: bool,
+    /// Its file, to be released without a lock.
+    pub(crate) fd: SharedFd,
+    /// Whether it was to transfer bytes.
+    pub(crate) transfers: bool,
+}
+
+/// What became of the operation of a dropped future.
+#[derive(Debug)]
+pub(crate) enum Abandoned {
+    /// The backend has it: its memory stays in the table. A read is to be cancelled, since nobody
+    /// will miss it.
+    Running {
+        /// Whether it is a read.
+        reads: bool,
+    },
+    /// It had ended.
+    Ended(Ended),
+    /// It waited for room, or had not been submitted.
+    NeverRan {
+        /// Whether it waited, so that it counts as cancelled.
+        waited: bool,
+    },
+}
+
+/// What others are to be told, without the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Whom to wake.
+    pub(crate) waker: Option<Waker>,
+    /// Whether the backend is to be asked to cancel the operation.
+    pub(crate) ask_backend: bool,
+    /// Whether nothing runs any more.
+    pub(crate) idle: bool,
+    /// Whether the timer has a deadline that no longer matters.
+    pub(crate) timed: bool,
+    /// What is rarer.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What others are seldom to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The memory and the file that a dropped future left behind.
+    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
+    /// Whom to wake because nothing runs and nothing waits.
+    pub(crate) drained: Vec<(u64, Waker)>,
 }
 
 impl Table {
@@ -64,81 +130,89 @@ impl Table {
         let state = State {
             slots: Slab::new(),
             generation: 0,
-            running: 0,
-            waiting: 0,
-            queue: VecDeque::new(),
-            limit,
-            closed: false,
+            admissions: std::array::from_fn(|_| Admission::new(limit)),
+            closed: None,
+            drains: Vec::new(),
+            next_drain: 0,
         };
-        Self { state: Mutex::new(state), drained: Event::new(), cancels: AtomicU64::new(0), ended: AtomicU32::new(0) }
+        Self { state: Mutex::new(state), depth: Depth::new(), cancels: AtomicU64::new(0), ended: AtomicU32::new(0) }
     }
 
     /// Sets the bound, before the first operation.
     pub(crate) fn set_limit(&self, limit: usize) {
-        lock(&self.state).limit = limit;
+        lock(&self.state).admissions.iter_mut().for_each(|admission| admission.limit = limit);
     }
 
-    /// Enters an operation that does not run yet. `None` if the table is closed.
-    pub(crate) fn stage(&self, op: Op, fd: SharedFd, priority: Option<IoPriority>) -> Option<Key> {
-        // What is not entered is dropped after the guard, which is younger.
-        let mut slot = Some(Slot::new(op, fd, priority, None));
+    /// Enters an operation that does not run yet.
+    pub(crate) fn stage(&self, described: Described, waker: Option<Waker>) -> io::Result<Key> {
+        // What is refused is dropped after the guard, which is younger.
+        let mut slot = Some(Slot::new(described, waker));
         let mut state = lock(&self.state);
         state.enter(&mut slot)
     }
 
-    /// Enters an operation and lets it run, or wait in its turn. `None` if the table is closed.
-    pub(crate) fn start(
-        &self,
-        op: Op,
-        fd: SharedFd,
-        priority: Option<IoPriority>,
-        waker: Option<Waker>,
-    ) -> Option<(Key, Released)> {
-        let mut slot = Some(Slot::new(op, fd, priority, waker));
+    /// Lets a staged operation run, or wait in its turn. Its time begins, which is to be watched if it
+    /// is limited.
+    pub(crate) fn admit(&self, key: Key) -> (Admitted, Option<Duration>) {
         let mut state = lock(&self.state);
-        let key = state.enter(&mut slot)?;
-        Some((key, state.release(key)))
+        state.admit(key, &self.depth)
     }
 
-    /// Lets a staged operation run, or wait in its turn.
-    pub(crate) fn release(&self, key: Key) -> Released {
-        lock(&self.state).release(key)
+    /// Enters an operation and admits it.
+    pub(crate) fn start(
+        &self,
+        described: Described,
+        waker: Option<Waker>,
+    ) -> io::Result<(Key, Admitted, Option<Duration>)> {
+        let mut slot = Some(Slot::new(described, waker));
+        let mut state = lock(&self.state);
+        let key = state.enter(&mut slot)?;
+        let (admitted, limit) = state.admit(key, &self.depth);
+        Ok((key, admitted, limit))
     }
 
     /// Says how urgent a staged operation is.
     pub(crate) fn set_priority(&self, key: Key, priority: IoPriority) {
         if let Some(slot) = lock(&self.state).slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) {
-            slot.priority = Some(priority);
+            slot.described.priority = Some(priority);
         }
     }
 
-    /// Looks for the result, and leaves the waker if there is none yet. Cloning or dropping a waker is user code, and
-    /// is done without the lock.
-    pub(crate) fn look(&self, key: Key, waker: &Waker) -> Look {
+    /// Says how long an operation may take. Says whether that time begins now.
+    pub(crate) fn set_timeout(&self, key: Key, timeout: Duration) -> bool {
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(key).filter(|slot| !matches!(slot.stage, Stage::Done(_))) else {
+            return false;
+        };
+        slot.described.timeout = Some(timeout);
+        let begins = !matches!(slot.stage, Stage::Staged);
+        slot.timed |= begins;
+        begins
+    }
+
+    /// Takes the result, or leaves the waker if there is none yet. Cloning or dropping a waker runs
+    /// its owner's code, and is done without the lock.
+    pub(crate) fn poll(&self, key: Key, waker: &Waker) -> Option<Ended> {
         let mut fresh = None;
         loop {
             let mut state = lock(&self.state);
-            let Some(slot) = state.slot(key) else {
-                return Look::Pending;
-            };
+            let slot = state.slot(key)?;
             if matches!(slot.stage, Stage::Done(_)) {
                 let slot = state.slots.remove(key.index());
                 drop(state);
-                let Slot { op, stage, fd, expired, .. } = slot;
-                let completion = match stage {
-                    Stage::Done(completion) => completion,
-                    Stage::Staged | Stage::Waiting | Stage::Running => Completion::Cancelled,
-                };
-                return Look::Done { completion, expired, fd, transfers: !op.is_sync() };
+                drop(fresh);
+                return Some(slot.into_ended());
             }
             if slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                return Look::Pending;
+                drop(state);
+                drop(fresh);
+                return None;
             }
             if fresh.is_some() {
                 let old = std::mem::replace(&mut slot.waker, fresh);
                 drop(state);
                 drop(old);
-                return Look::Pending;
+                return None;
             }
             drop(state);
             fresh = Some(waker.clone());
@@ -150,30 +224,41 @@ impl Table {
         lock(&self.state).slot(key).is_some_and(|slot| slot.expired && !matches!(slot.stage, Stage::Done(_)))
     }
 
-    /// A future is dropped: takes the entry away if the backend does not have it.
-    pub(crate) fn detach(&self, key: Key) -> Detached {
+    /// Whether the key names an operation.
+    pub(crate) fn contains(&self, key: Key) -> bool {
+        lock(&self.state).slot(key).is_some()
+    }
+
+    /// A future is dropped. Where the backend has its operation, `make` makes what is left with the
+    /// table until it has ended.
+    pub(crate) fn abandon(&self, key: Key, make: impl FnOnce() -> Box<dyn Orphan>) -> (Abandoned, Effects) {
+        let mut effects = Effects::default();
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key) else {
-            return Detached::Unstarted;
+            return (Abandoned::NeverRan { waited: false }, effects);
         };
-        match slot.stage {
-            Stage::Running => return Detached::Running,
-            Stage::Staged | Stage::Done(_) => {}
-            Stage::Waiting => state.forget_waiting(),
+        if matches!(slot.stage, Stage::Running) {
+            slot.orphan = Some(make());
+            effects.waker = slot.waker.take();
+            effects.timed = slot.timed;
+            return (Abandoned::Running { reads: slot.described.op.is_read() }, effects);
         }
         let slot = state.slots.remove(key.index());
-        let drained = state.is_idle();
+        let waited = matches!(slot.stage, Stage::Waiting);
+        if waited {
+            state.forget_waiting(slot.bound());
+        }
+        state.look_for_drain(&mut effects);
         drop(state);
-        if drained {
-            self.drained.notify(usize::MAX);
-        }
-        let Slot { stage, fd, waker, .. } = slot;
-        drop((fd, waker));
-        match stage {
-            Stage::Done(completion) => Detached::Ended(completion),
-            Stage::Waiting => Detached::Waited,
-            Stage::Staged | Stage::Running => Detached::Unstarted,
-        }
+        let ended = match &slot.stage {
+            Stage::Done(_) => Abandoned::Ended(slot.into_ended()),
+            Stage::Staged | Stage::Waiting | Stage::Running => {
+                effects.timed = slot.timed;
+                drop(slot);
+                Abandoned::NeverRan { waited }
+            }
+        };
+        (ended, effects)
     }
 
     /// Takes away the entry of an operation that has not started. `false` if it has.
@@ -188,90 +273,64 @@ impl Table {
         true
     }
 
-    /// Leaves the memory of a dropped future with the entry until the backend is done. Gives it back if that has
-    /// happened meanwhile. Says whether the operation only read, so that nobody will miss it.
-    pub(crate) fn abandon(&self, key: Key, orphan: Box<dyn Orphan>) -> Result<bool, (Box<dyn Orphan>, Completion)> {
-        let mut state = lock(&self.state);
-        let Some(slot) = state.slot(key) else {
-            drop(state);
-            return Err((orphan, Completion::Cancelled));
-        };
-        if matches!(slot.stage, Stage::Running) {
-            slot.orphan = Some(orphan);
-            let waker = slot.waker.take();
-            let read = slot.op.is_read();
-            drop(state);
-            drop(waker);
-            return Ok(read);
-        }
-        let slot = state.slots.remove(key.index());
-        drop(state);
-        match slot.stage {
-            Stage::Done(completion) => Err((orphan, completion)),
-            Stage::Staged | Stage::Waiting | Stage::Running => Err((orphan, Completion::Cancelled)),
-        }
-    }
-
     /// Somebody wants the operation to end, or (`expired`) its time is up.
-    pub(crate) fn cancel(&self, key: Key, expired: bool, stats: &Counters) -> CancelStep {
+    pub(crate) fn cancel(&self, key: Key, expired: bool, stats: &Counters) -> Effects {
+        let mut effects = Effects::default();
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key) else {
-            return CancelStep::Nothing;
+            return effects;
         };
         slot.expired |= expired;
         slot.cancel_asked = true;
         match slot.stage {
-            Stage::Done(_) => CancelStep::Nothing,
+            Stage::Done(_) => {}
             Stage::Running => {
                 self.cancels.fetch_add(1, Ordering::Relaxed);
-                let waker = if expired { slot.waker.take() } else { None };
-                CancelStep::AskBackend(waker)
+                effects.waker = if expired { slot.waker.take() } else { None };
+                effects.ask_backend = true;
             }
             Stage::Staged | Stage::Waiting => {
                 let waited = matches!(slot.stage, Stage::Waiting);
                 slot.stage = Stage::Done(Completion::Cancelled);
-                let waker = slot.waker.take();
+                effects.waker = slot.waker.take();
+                let bound = slot.bound();
                 if waited {
-                    stats.cancelled();
-                    state.forget_waiting();
+                    stats.ended(false, &Completion::Cancelled);
+                    state.forget_waiting(bound);
                 }
-                let drained = state.is_idle();
-                drop(state);
-                if drained {
-                    self.drained.notify(usize::MAX);
-                }
-                CancelStep::Ended(waker)
+                state.look_for_drain(&mut effects);
             }
         }
+        effects
     }
 
-    /// The backend is done with an operation. It is counted before anybody can see that it has ended.
-    pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> Effects {
-        let mut state = lock(&self.state);
+    /// The backend is done with an operation. It is counted before anybody can see that it has
+    /// ended.
+    /// Gives the operation that now has room.
+    pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> (Effects, Option<Request>) {
         let mut effects = Effects::default();
-        let Some(slot) = state.slot(key) else {
-            return effects;
+        let mut state = lock(&self.state);
+        let Some(slot) = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Running)) else {
+            return (effects, None);
         };
-        if !matches!(slot.stage, Stage::Running) {
-            return effects;
-        }
-        stats.ended(slot.ended(&completion));
+        stats.ended(slot.described.op.is_read(), &completion);
         effects.waker = slot.waker.take();
+        let bound = slot.bound();
         if let Some(orphan) = slot.orphan.take() {
             let slot = state.slots.remove(key.index());
-            effects.orphan = Some((orphan, completion, slot.fd));
+            effects.rare =
+                Some(Box::new(Rare { orphan: Some((orphan, completion, slot.described.fd)), drained: Vec::new() }));
         } else {
             slot.stage = Stage::Done(completion);
         }
-        state.running -= 1;
+        state.admissions[bound as usize].running -= 1;
         self.ended.store(self.ended.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-        effects.next = state.next_waiting();
-        let drained = state.is_idle();
-        drop(state);
-        if drained {
-            self.drained.notify(usize::MAX);
+        let next = state.next_waiting(bound, &self.depth);
+        effects.idle = state.running() == 0;
+        if effects.idle {
+            state.look_for_drain(&mut effects);
         }
-        effects
+        (effects, next)
     }
 
     /// How many operations that ran have ended. It changes when one does.
@@ -284,8 +343,8 @@ impl Table {
         lock(&self.state).slot(key).is_none_or(|slot| slot.cancel_asked)
     }
 
-    /// How many cancels of operations that run were asked for. A cancel that finds an operation running is seen by whoever reads this
-    /// after it, and before, entering that operation.
+    /// How many cancels of operations that run were asked for. A cancel that finds an operation
+    /// running is seen by whoever reads this after the operation was admitted, and before.
     pub(crate) fn cancels(&self) -> u64 {
         self.cancels.load(Ordering::Relaxed)
     }
@@ -296,20 +355,21 @@ impl Table {
     }
 
     /// A running operation's request once more.
-    pub(crate) fn again(&self, key: Key) -> Option<Request> {
+    pub(crate) fn reissue(&self, key: Key) -> Option<Request> {
         let mut state = lock(&self.state);
-        let slot = state.slot(key)?;
-        matches!(slot.stage, Stage::Running).then(|| slot.request(key))
+        let slot = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Running))?;
+        slot.reissues = slot.reissues.saturating_add(1);
+        Some(slot.request(key, self.depth.get()))
     }
 
     /// How many operations the backend has out.
     pub(crate) fn running(&self) -> usize {
-        lock(&self.state).running
+        lock(&self.state).running()
     }
 
     /// How many operations wait for room.
     pub(crate) fn waiting(&self) -> usize {
-        lock(&self.state).waiting
+        lock(&self.state).admissions.iter().map(|admission| admission.waiting).sum()
     }
 
     /// Lists the keys of the operations that the backend has out.
@@ -320,89 +380,165 @@ impl Table {
         keys.extend(running.map(|(index, slot)| Key::new(u32::try_from(index).unwrap_or(u32::MAX), slot.generation)));
     }
 
-    /// Refuses new operations from now on.
-    pub(crate) fn close(&self) {
-        lock(&self.state).closed = true;
+    /// Refuses new operations from now on, with this error.
+    pub(crate) fn close(&self, reason: fn() -> io::Error) {
+        lock(&self.state).closed.get_or_insert(reason);
     }
 
-    /// A listener for the moment when nothing runs and nothing waits; `None` if that is now.
-    pub(crate) fn listen_drained(&self) -> Option<EventListener> {
-        if lock(&self.state).is_idle() {
-            return None;
+    /// Ends what waits for room, with the error with which new operations are refused. Gives whom
+    /// to wake.
+    pub(crate) fn refuse_waiting(&self, stats: &Counters) -> (Vec<Waker>, Effects) {
+        let mut effects = Effects::default();
+        let mut wakers = Vec::new();
+        let mut state = lock(&self.state);
+        let reason = *state.closed.get_or_insert(error::closed);
+        for (_, slot) in &mut state.slots {
+            if matches!(slot.stage, Stage::Waiting) {
+                slot.stage = Stage::Done(Completion::Done(Err(reason())));
+                wakers.extend(slot.waker.take());
+                stats.ended(false, &Completion::Cancelled);
+            }
         }
-        let listener = self.drained.listen();
-        (!lock(&self.state).is_idle()).then_some(listener)
+        state.admissions.iter_mut().for_each(Admission::clear);
+        state.look_for_drain(&mut effects);
+        (wakers, effects)
+    }
+
+    /// Whether nothing runs and nothing waits; else leaves the waker, under a number that it gives
+    /// or is given.
+    pub(crate) fn poll_drained(&self, number: &mut Option<u64>, waker: &Waker) -> bool {
+        let fresh = waker.clone();
+        let mut state = lock(&self.state);
+        if state.is_drained() {
+            drop(state);
+            drop(fresh);
+            return true;
+        }
+        let own = *number.get_or_insert(state.next_drain);
+        state.next_drain = state.next_drain.max(own + 1);
+        let old = match state.drains.iter_mut().find(|(number, _)| *number == own) {
+            Some((_, waker)) => Some(std::mem::replace(waker, fresh)),
+            None => {
+                state.drains.push((own, fresh));
+                None
+            }
+        };
+        drop(state);
+        drop(old);
+        false
+    }
+
+    /// Nobody waits any more under this number.
+    pub(crate) fn forget_drained(&self, number: u64) {
+        let mut state = lock(&self.state);
+        let at = state.drains.iter().position(|(own, _)| *own == number);
+        let gone = at.map(|at| state.drains.swap_remove(at));
+        drop(state);
+        drop(gone);
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        let mut state = lock(&self.state);
+        if state.running() != 0 {
+            // A backend has gone without having ended what it was given: something may yet write to
+            // that memory.
+            std::mem::forget(std::mem::take(&mut state.slots));
+        }
     }
 }
 
 impl State {
     /// Takes an operation in, unless the table is closed.
-    fn enter(&mut self, slot: &mut Option<Slot>) -> Option<Key> {
-        if self.closed {
-            return None;
+    fn enter(&mut self, slot: &mut Option<Slot>) -> io::Result<Key> {
+        if let Some(reason) = self.closed {
+            return Err(reason());
         }
-        let mut slot = slot.take()?;
+        let Some(mut slot) = slot.take() else {
+            return Err(error::closed());
+        };
         self.generation = self.generation.wrapping_add(1);
         slot.generation = self.generation;
         let index = self.slots.insert(slot);
-        Some(Key::new(u32::try_from(index).unwrap_or(u32::MAX), self.generation))
+        Ok(Key::new(u32::try_from(index).unwrap_or(u32::MAX), self.generation))
     }
 
     /// Lets a staged operation run, or wait in its turn.
-    fn release(&mut self, key: Key) -> Released {
-        let room = self.running < self.limit && self.waiting == 0;
+    fn admit(&mut self, key: Key, depth: &Depth) -> (Admitted, Option<Duration>) {
         let closed = self.closed;
         let Some(slot) = self.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
-            return Released::Not;
+            return (Admitted::Gone(None), None);
         };
-        if closed {
-            slot.stage = Stage::Done(Completion::Done(Err(error::closed())));
-            return Released::Refused(slot.waker.take());
+        if let Some(reason) = closed {
+            slot.stage = Stage::Done(Completion::Done(Err(reason())));
+            return (Admitted::Gone(slot.waker.take()), None);
         }
-        if room {
-            slot.stage = Stage::Running;
-            let request = slot.request(key);
-            self.running += 1;
-            return Released::Run(request);
+        let (bound, limit) = (slot.bound(), slot.start_clock());
+        let admission = &mut self.admissions[bound as usize];
+        if !admission.has_room() {
+            admission.wait(key);
+            if let Some(slot) = self.slot(key) {
+                slot.stage = Stage::Waiting;
+            }
+            return (Admitted::Queued, limit);
         }
-        slot.stage = Stage::Waiting;
-        self.waiting += 1;
-        self.queue.push_back(key);
-        Released::Wait
+        admission.running += 1;
+        (self.run(key, depth).map_or(Admitted::Gone(None), Admitted::Run), limit)
+    }
+
+    /// The request of an operation that has room now.
+    fn run(&mut self, key: Key, depth: &Depth) -> Option<Request> {
+        let slot = self.slot(key)?;
+        slot.stage = Stage::Running;
+        Some(slot.request(key, depth.get()))
+    }
+
+    /// Gives room to the operation that has waited longest.
+    fn next_waiting(&mut self, bound: Bound, depth: &Depth) -> Option<Request> {
+        let slots = &self.slots;
+        let key = self.admissions[bound as usize]
+            .next(|key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(key)))?;
+        self.run(key, depth)
+    }
+
+    /// An operation no longer waits.
+    fn forget_waiting(&mut self, bound: Bound) {
+        let slots = &self.slots;
+        self.admissions[bound as usize].forget(|key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(key)));
     }
 
     /// The entry of a key that is not stale.
     fn slot(&mut self, key: Key) -> Option<&mut Slot> {
-        self.slots.get_mut(key.index()).filter(|slot| Key::new(key.index() as u32, slot.generation) == key)
+        self.slots.get_mut(key.index()).filter(|slot| slot.is(key))
+    }
+
+    /// How many operations the backend has out.
+    fn running(&self) -> usize {
+        self.admissions.iter().map(|admission| admission.running).sum()
     }
 
     /// Whether nothing runs and nothing waits.
-    fn is_idle(&self) -> bool {
-        self.running == 0 && self.waiting == 0
+    fn is_drained(&self) -> bool {
+        self.admissions.iter().all(|admission| admission.running == 0 && admission.waiting == 0)
     }
 
-    /// An operation no longer waits; its entry in the queue becomes stale, and stale ones are swept before they pile up.
-    fn forget_waiting(&mut self) {
-        self.waiting -= 1;
-        if self.queue.len() > 2 * self.waiting + STALE_ENTRIES {
-            let slots = &self.slots;
-            self.queue.retain(|key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(*key)));
+    /// Takes those who wait for that out, if it is so.
+    fn look_for_drain(&mut self, effects: &mut Effects) {
+        if !self.drains.is_empty() && self.is_drained() {
+            effects.rare.get_or_insert_default().drained = std::mem::take(&mut self.drains);
         }
     }
+}
 
-    /// Gives room to the operation that has waited longest.
-    fn next_waiting(&mut self) -> Option<Request> {
-        while self.running < self.limit {
-            let key = self.queue.pop_front()?;
-            let Some(slot) = self.slot(key).filter(|slot| slot.is_waiting(key)) else {
-                continue;
-            };
-            slot.stage = Stage::Running;
-            let request = slot.request(key);
-            self.waiting -= 1;
-            self.running += 1;
-            return Some(request);
-        }
-        None
+impl Slot {
+    /// How it ended, once it has.
+    fn into_ended(self) -> Ended {
+        let transfers = self.described.class != OpClass::Sync;
+        let completion = match self.stage {
+            Stage::Done(completion) => completion,
+            Stage::Staged | Stage::Waiting | Stage::Running => Completion::Cancelled,
+        };
+        Ended { completion, expired: self.expired, timed: self.timed, fd: self.described.fd, transfers }
     }
 }

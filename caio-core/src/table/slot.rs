@@ -1,13 +1,29 @@
 //! One operation of the table, and how far it has come.
 
-use super::answers::Ended;
+use super::admission::Bound;
 use crate::SharedFd;
 use crate::completer::Completion;
 use crate::key::Key;
-use crate::op::{IoPriority, Op};
+use crate::op::{IoPriority, Op, OpClass};
 use crate::payload::Orphan;
-use crate::request::Request;
+use crate::request::{Request, Terms};
 use std::task::Waker;
+use std::time::Duration;
+
+/// What is asked for, on which file, and how.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// What is asked for.
+    pub(crate) op: Op,
+    /// Keeps the file open.
+    pub(crate) fd: SharedFd,
+    /// What kind of operation it is.
+    pub(crate) class: OpClass,
+    /// How urgent it is.
+    pub(crate) priority: Option<IoPriority>,
+    /// How long it may take, from when it starts.
+    pub(crate) timeout: Option<Duration>,
+}
 
 /// One operation.
 #[derive(Debug)]
@@ -15,11 +31,7 @@ pub(super) struct Slot {
     /// Which use of the place this is.
     pub(super) generation: u32,
     /// What is asked for.
-    pub(super) op: Op,
-    /// Keeps the file open.
-    pub(super) fd: SharedFd,
-    /// How urgent it is.
-    pub(super) priority: Option<IoPriority>,
+    pub(super) described: Described,
     /// How far it has come.
     pub(super) stage: Stage,
     /// Whom to wake.
@@ -30,6 +42,10 @@ pub(super) struct Slot {
     pub(super) cancel_asked: bool,
     /// Whether its time is up.
     pub(super) expired: bool,
+    /// Whether the timer has a deadline of it.
+    pub(super) timed: bool,
+    /// How often it was submitted again.
+    pub(super) reissues: u8,
 }
 
 /// How far an operation has come.
@@ -47,37 +63,45 @@ pub(super) enum Stage {
 
 impl Slot {
     /// An operation that is staged, of no generation yet.
-    pub(super) fn new(op: Op, fd: SharedFd, priority: Option<IoPriority>, waker: Option<Waker>) -> Self {
+    pub(super) fn new(described: Described, waker: Option<Waker>) -> Self {
         Self {
             generation: 0,
-            op,
-            fd,
-            priority,
+            described,
             stage: Stage::Staged,
             waker,
             orphan: None,
             cancel_asked: false,
             expired: false,
+            timed: false,
+            reissues: 0,
         }
+    }
+
+    /// Which bound it counts against.
+    pub(super) fn bound(&self) -> Bound {
+        Bound::of(self.described.class, self.described.op.is_read())
+    }
+
+    /// Whether this is the key's operation.
+    pub(super) fn is(&self, key: Key) -> bool {
+        key == Key::new(key.index() as u32, self.generation)
     }
 
     /// Whether this is the key's operation, and it waits.
     pub(super) fn is_waiting(&self, key: Key) -> bool {
-        matches!(self.stage, Stage::Waiting) && key == Key::new(key.index() as u32, self.generation)
+        matches!(self.stage, Stage::Waiting) && self.is(key)
+    }
+
+    /// Its time begins: how long that is, if it is limited.
+    pub(super) fn start_clock(&mut self) -> Option<Duration> {
+        self.timed = self.described.timeout.is_some();
+        self.described.timeout
     }
 
     /// The token for a backend.
-    pub(super) fn request(&self, key: Key) -> Request {
-        Request::new(key, self.op.duplicate(), self.fd.share(), self.priority)
-    }
-
-    /// What ended, for the counters.
-    pub(super) fn ended(&self, completion: &Completion) -> Ended {
-        let (bytes, cancelled) = match completion {
-            Completion::Done(Ok(bytes)) => (*bytes, false),
-            Completion::Done(Err(_)) => (0, false),
-            Completion::Cancelled => (0, true),
-        };
-        Ended { read: self.op.is_read(), bytes, cancelled }
+    pub(super) fn request(&self, key: Key, direct_depth: u32) -> Request {
+        let Described { op, fd, class, priority, .. } = &self.described;
+        let terms = Terms { class: *class, priority: *priority, direct_depth, reissues: self.reissues.into() };
+        Request::new(key, op.duplicate(), fd.share(), terms)
     }
 }

@@ -17,3 +17,8 @@ pub(crate) fn refused(refusal: &Refusal) {
         "backend refused: {refusal}"
     );
 }
+
+/// A shutdown has given up.
+pub(crate) fn gave_up(operations: usize) {
+    tracing::error!(operations, "shutdown gave up operations that the kernel has not ended; their memory is leaked");
+}

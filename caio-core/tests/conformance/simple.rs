@@ -1,10 +1,10 @@
-//! The simplest backend: a thread an operation, without unsafe code.
+//! The simplest backend: a thread an operation.
 
 use crate::streams;
 use caio_conformance::{Subject, kit};
 use caio_core::{
-    AlignedBuf, Backend, BackendKind, Completer, Context, Finished, Key, NO_OFFSET, Opened, Request, Settings,
-    SharedFd, View,
+    AlignedBuf, Backend, BackendKind, Completer, Context, FileKind, Finished, Key, NO_OFFSET, Opened, Request,
+    Settings, SharedFd, Submitted, View,
 };
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -29,17 +29,14 @@ pub(crate) fn subject() -> Subject {
 fn open(settings: &Settings) -> io::Result<Context> {
     let open = |settings: &Settings, completer| {
         let backend = Arc::new(Simple { completer, stopped: Arc::default() });
-        Ok(Opened { backend, max_requests: settings.max_requests, driver: None })
+        Ok(Opened { backend, kind: BackendKind::Thread, max_requests: settings.max_requests, driver: None })
     };
     Ok(Context::open(settings, BackendKind::Thread, open)?.0)
 }
 
-impl Backend for Simple {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Thread
-    }
-
-    fn submit(&self, request: Request) -> Result<(), Finished> {
+// SAFETY: each request is carried out by its thread, and delivered at its end to the completer of this backend.
+unsafe impl Backend for Simple {
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
         let (completer, stopped) = (self.completer.clone(), Arc::clone(&self.stopped));
         // A thread that cannot be started drops the request's only owner, which is taken back from here.
         let shared = Arc::new(std::sync::Mutex::new(Some(request)));
@@ -52,10 +49,10 @@ impl Backend for Simple {
             }
         };
         match thread::Builder::new().name("simple".to_owned()).spawn(body) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Submitted::Alone),
             Err(error) => match shared.lock().ok().and_then(|mut request| request.take()) {
                 Some(request) => Err(request.fail(error)),
-                None => Ok(()),
+                None => Ok(Submitted::Alone),
             },
         }
     }
@@ -76,7 +73,9 @@ fn carry_out(mut request: Request, completer: &Completer, stopped: &AtomicBool) 
         if bytes == 0 {
             return request.finish(Ok(0));
         }
-        return match streams::when_ready(&fd, read, give_up, |most| transfer(&mut request, &fd, most)) {
+        let is_pipe = fd.kind() == FileKind::Pipe; // what else waits takes records
+        let once = |most| transfer(&mut request, &fd, if is_pipe { most } else { usize::MAX });
+        return match streams::when_ready(&fd, read, give_up, once) {
             Some(result) => request.finish(result),
             None => request.cancelled(),
         };

@@ -54,7 +54,7 @@ fn a_bound_that_the_backend_lowers_is_the_bound() {
     let open = |_: &Settings, completer| {
         let backend = Arc::new(Mock::new(completer));
         mock = Some(Arc::clone(&backend));
-        Ok(Opened { backend, max_requests: 3, driver: None })
+        Ok(Opened { backend, kind: BackendKind::Aio, max_requests: 3, driver: None })
     };
     let (ctx, _) = Context::open(&Settings::default(), BackendKind::Aio, open).unwrap();
     let (mock, fd) = (mock.unwrap(), file());

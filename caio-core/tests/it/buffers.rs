@@ -104,22 +104,16 @@ fn shared_files_know_their_clones() {
 }
 
 #[test]
-fn hints_give_up_the_inline_route_and_come_back_to_it() {
-    let fd: SharedFd = tempfile::tempfile().unwrap().into();
-    let hints = fd.hints();
-    let tries = |count: usize| (0..count).filter(|_| hints.inline_is_worthwhile()).count();
-    assert_eq!(tries(1000), 1000);
-    (0..100).for_each(|_| hints.inline_missed());
-    assert!(tries(50) <= 1, "after many misses it is not worth a try");
-    assert!(tries(10_000) > 10, "but now and then it is");
-    hints.inline_hit();
-    assert_eq!(tries(1000), 1000);
-    hints.inline_missed();
-    assert_eq!(tries(1), 1, "one miss is no misses");
-    assert_eq!(hints.marks(), 0);
-    hints.mark(1);
-    hints.mark(4);
-    assert_eq!(fd.clone().hints().marks(), 5);
+fn a_slice_never_shortens_what_lies_behind_it() {
+    let mut slice = vec![1_u8; 100].slice(10..20);
+    // SAFETY: a vector of bytes that are all initialised.
+    unsafe { slice.set_init(3) };
+    assert_eq!((slice.len(), slice.bytes_total()), (3, 10));
+    assert_eq!(slice.into_inner().len(), 100);
+    let mut empty = Vec::with_capacity(100).slice(..50);
+    // SAFETY: nothing is claimed.
+    unsafe { empty.set_init(0) };
+    assert_eq!((empty.len(), empty.into_inner().len()), (0, 0));
 }
 
 #[test]
@@ -137,4 +131,17 @@ fn error_numbers_are_found() {
     assert_eq!(errno(&std::io::Error::from_raw_os_error(5)), Some(5));
     assert_eq!(errno(&std::io::ErrorKind::Other.into()), None);
     assert_eq!(errno(&std::io::Error::other("text")), None);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_borrowed_descriptor_is_not_closed() {
+    use std::os::fd::AsRawFd;
+    let file = tempfile::tempfile().unwrap();
+    // SAFETY: the file is closed at the end of the test.
+    let fd = unsafe { SharedFd::borrowed(file.as_raw_fd()) };
+    assert_eq!(fd.kind(), caio_core::FileKind::Regular);
+    let fd = fd.clone().try_unwrap().unwrap_err();
+    drop(fd);
+    assert_eq!(file.metadata().unwrap().len(), 0);
 }

@@ -3,7 +3,7 @@
 use crate::mock::{Bell, assert_pending, assert_ready, file, open, poll};
 use crate::tracked::Tracked;
 use caio_conformance::kit::until;
-use caio_core::{Completion, IoPriority, Key, NO_OFFSET, Op, Outcome};
+use caio_core::{Completion, IoPriority, Key, NO_OFFSET, Op, Outcome, Submitted};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -24,7 +24,7 @@ fn a_stale_completion_reaches_nobody() {
         // SAFETY: the key names no operation, whose memory there could be.
         unsafe { mock.completer().complete(key, Completion::Done(Ok(8))) };
         // SAFETY: as above.
-        assert!(unsafe { mock.completer().again(key) }.is_none());
+        assert!(unsafe { mock.completer().reissue(key, |_| unreachable!("nobody has it")) });
     }
     assert_pending(&mut second);
     assert_eq!((ctx.in_flight(), ctx.stats().completed), (1, 1));
@@ -38,9 +38,15 @@ fn a_request_can_be_had_again() {
     let fd = file();
     let read = ctx.read(8, &fd, 5).priority(IoPriority::BestEffort(3)).submit();
     let key = mock.take(0).into_key();
+    let mut again = None;
+    let submit = |request| {
+        again = Some(request);
+        Ok(Submitted::Alone)
+    };
     // SAFETY: the request was given up, and no kernel has its memory.
-    let again = unsafe { mock.completer().again(key) }.unwrap();
-    assert_eq!((again.key(), again.priority()), (key, Some(IoPriority::BestEffort(3))));
+    assert!(!unsafe { mock.completer().reissue(key, submit) });
+    let again = again.unwrap();
+    assert_eq!((again.key(), again.priority(), again.reissues()), (key, Some(IoPriority::BestEffort(3)), 1));
     assert!(matches!(again.op(), Op::Read { region, offset: 5 } if region.len() == 8) && again.fd().is_same(&fd));
     mock.completer().deliver(again.finish(Ok(0)));
     assert_eq!(assert_ready(read).unwrap(), b"");
@@ -269,7 +275,7 @@ fn positions_are_checked_before_the_backend_is_asked() {
 }
 
 #[test]
-#[should_panic(expected = "9 bytes transferred where 8 were asked for")]
+#[should_panic(expected = "9 bytes transferred where there was room for 8")]
 fn a_backend_cannot_claim_more_than_was_asked_for() {
     let (ctx, mock) = open(1);
     let read = ctx.read(8, &file(), 0).submit();
@@ -280,7 +286,7 @@ fn a_backend_cannot_claim_more_than_was_asked_for() {
 }
 
 #[test]
-#[should_panic(expected = "nobody looked at")]
+#[should_panic(expected = "room for 0")]
 fn a_backend_cannot_claim_bytes_that_it_did_not_read() {
     let (ctx, mock) = open(1);
     std::mem::forget(ctx.read(8, &file(), 0).submit());

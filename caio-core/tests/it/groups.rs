@@ -1,4 +1,4 @@
-//! Transfers past the page cache, which a backend may deliver in groups.
+//! `O_DIRECT` transfers, which a backend may deliver in groups.
 
 use crate::mock::{Bell, Mock, assert_pending, assert_ready, open, poll};
 use caio_conformance::{kit::direct_file, test_dir};
@@ -21,7 +21,7 @@ fn flushed(mock: &Mock) -> (usize, usize, usize) {
 #[test]
 fn a_member_of_a_group_is_flushed_at_its_second_poll_and_then_parks() {
     let Some((ctx, mock, fd)) = direct() else { return };
-    mock.seen().gathers = true;
+    mock.seen().groups = true;
     let bell = Arc::new(Bell::default());
     let mut read = ctx.read_into(AlignedBuf::new(4096, 4096), &fd, 0);
     assert!(poll(&mut read, &bell).is_pending());
@@ -32,16 +32,16 @@ fn a_member_of_a_group_is_flushed_at_its_second_poll_and_then_parks() {
     mock.finish(0, 4096, 7);
     assert_eq!(bell.rings(), 2);
     // Whoever has its result takes the rest of the group.
-    let before = mock.seen().harvests;
+    let before = mock.seen().reaps;
     let (result, buf) = assert_ready(read);
-    assert_eq!((result.unwrap(), mock.seen().harvests), (4096, before + 1));
+    assert_eq!((result.unwrap(), mock.seen().reaps), (4096, before + 1));
     assert!(buf.iter().all(|byte| *byte == 7));
 }
 
 #[test]
 fn a_member_of_a_group_that_is_given_up_or_submitted_is_flushed() {
     let Some((ctx, mock, fd)) = direct() else { return };
-    mock.seen().gathers = true;
+    mock.seen().groups = true;
     let mut write = ctx.write(AlignedBuf::zeroed(4096, 4096), &fd, 0);
     assert_pending(&mut write);
     drop(write);
@@ -66,11 +66,14 @@ fn groups_are_asked_for_where_several_are_under_way() {
         mock.finish(0, 4096, 0);
         assert_eq!(assert_ready(alone).0.unwrap(), 4096);
     }
-    assert_eq!(mock.seen().gather_calls, 0);
+    assert_eq!(mock.seen().deepest, 0);
     let together: Vec<_> = (0..8).map(read).collect();
     (0..8).for_each(|_| mock.finish(0, 4096, 0));
     for read in together {
         assert_eq!(assert_ready(read).0.unwrap(), 4096);
     }
-    assert!(mock.seen().gather_calls > 0);
+    let next = read(20);
+    assert!(mock.seen().deepest > 4, "{}", mock.seen().deepest);
+    mock.finish(0, 4096, 0);
+    assert_eq!(assert_ready(next).0.unwrap(), 4096);
 }

@@ -7,6 +7,7 @@ mod driver;
 mod endings;
 #[cfg(target_os = "linux")]
 mod groups;
+mod hostile;
 mod mock;
 mod model;
 mod select;

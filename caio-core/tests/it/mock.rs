@@ -1,8 +1,8 @@
 //! A backend that does nothing by itself: the test decides what completes, when, and in which order.
 
 use caio_core::{
-    Attempt, Attempted, Backend, BackendKind, Completer, Context, Finished, Key, Op, Opened, Request, Settings,
-    SharedFd, View,
+    Attempt, Attempted, Backend, BackendKind, Completer, Context, Finished, Flush, Key, Op, Opened, Request, Settings,
+    SharedFd, Submitted, View,
 };
 use std::future::Future;
 use std::io;
@@ -28,18 +28,20 @@ pub(crate) struct Seen {
     pub(crate) shutdowns: usize,
     /// Whether submissions end at once, with 0 bytes.
     pub(crate) ends_at_once: bool,
+    /// Whether a submission panics once the request was taken.
+    pub(crate) panics: bool,
     /// Whether attempts fail at once.
     pub(crate) fails_inline: bool,
     /// How much of any file is in its page cache, from its start on; every byte there is 1.
     pub(crate) cached: u64,
-    /// Whether it delivers in groups.
-    pub(crate) gathers: bool,
-    /// How often it was asked to deliver in groups.
-    pub(crate) gather_calls: usize,
+    /// Whether what is submitted is completed in groups.
+    pub(crate) groups: bool,
+    /// The most transfers of `O_DIRECT` files that core said were under way at a time.
+    pub(crate) deepest: u32,
     /// How often a group was flushed.
     pub(crate) group_flushes: usize,
     /// How often completions were looked for.
-    pub(crate) harvests: usize,
+    pub(crate) reaps: usize,
 }
 
 /// The backend.
@@ -58,7 +60,7 @@ pub(crate) fn open(max_requests: usize) -> (Context, Arc<Mock>) {
     let open = |settings: &Settings, completer| {
         let backend = Arc::new(Mock::new(completer));
         mock = Some(Arc::clone(&backend));
-        Ok(Opened { backend, max_requests: settings.max_requests, driver: None })
+        Ok(Opened { backend, kind: BackendKind::Thread, max_requests: settings.max_requests, driver: None })
     };
     let (ctx, driver) = Context::open(&settings, BackendKind::Thread, open).unwrap();
     assert!(driver.is_none());
@@ -118,11 +120,8 @@ impl Mock {
     }
 }
 
-impl Backend for Mock {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Thread
-    }
-
+// SAFETY: the tests deliver each request once, to the completer of its mock, and follow no pointer after that.
+unsafe impl Backend for Mock {
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         let seen = self.seen();
         if seen.fails_inline {
@@ -138,38 +137,32 @@ impl Backend for Mock {
         unsafe { attempt.transferred(region.len()) }
     }
 
-    fn submit(&self, request: Request) -> Result<(), Finished> {
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
         let mut seen = self.seen();
         if seen.ends_at_once {
             return Err(request.finish(Ok(0)));
         }
+        seen.deepest = seen.deepest.max(request.direct_depth());
         seen.out.push(request);
         seen.peak = seen.peak.max(seen.out.len());
-        Ok(())
+        let panics = std::mem::take(&mut seen.panics);
+        assert!(!panics, "a backend that panics");
+        Ok(if seen.groups { Submitted::Grouped } else { Submitted::Alone })
     }
 
-    fn flush(&self) {
-        self.seen().flushes += 1;
+    fn flush(&self, how: Flush) {
+        match how {
+            Flush::Now => self.seen().flushes += 1,
+            Flush::WithGroup => self.seen().group_flushes += 1,
+        }
     }
 
-    fn harvest(&self) {
-        self.seen().harvests += 1;
+    fn reap(&self) {
+        self.seen().reaps += 1;
     }
 
     fn arm(&self) {
         self.seen().arms += 1;
-    }
-
-    fn gather(&self) {
-        self.seen().gather_calls += 1;
-    }
-
-    fn is_gathering(&self) -> bool {
-        self.seen().gathers
-    }
-
-    fn flush_group(&self) {
-        self.seen().group_flushes += 1;
     }
 
     fn cancel(&self, key: Key) {

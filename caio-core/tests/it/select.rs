@@ -20,7 +20,8 @@ caio_core::announce! {
         kind: BackendKind::Thread,
         open: |settings, completer| {
             let max_requests = if settings.portable { 1 } else { settings.max_requests };
-            Ok(Opened { backend: Arc::new(Mock::new(completer)), max_requests, driver: None })
+            let backend = Arc::new(Mock::new(completer));
+            Ok(Opened { backend, kind: BackendKind::Thread, max_requests, driver: None })
         },
     }
 }

@@ -147,6 +147,23 @@ fn the_memory_of_a_dropped_read_stays_until_the_second_part_has_ended() {
     let left = mock.seen().out[0].op().bytes();
     mock.finish(0, left, 2);
     assert_eq!(drops.count(), 1);
+    assert_eq!(drops.shown(), 0, "not all before the second part was read");
+}
+
+#[test]
+fn a_dropped_read_shows_what_was_read_from_its_start() {
+    let (ctx, mock) = cached(LEN);
+    let (buf, drops) = Tracked::new(LEN);
+    let mut read = ctx.read_into(buf, &file(), 0);
+    assert_pending(&mut read);
+    if mock.count() == 0 {
+        return println!("SKIP: with one core nothing is read in two parts");
+    }
+    park(&mut read);
+    drop(read);
+    let left = mock.seen().out[0].op().bytes();
+    mock.finish(0, left - 1, 2);
+    assert_eq!((drops.count(), drops.shown()), (1, LEN - 1));
 }
 
 /// A second part occupies a worker, and only one read at a time may have one.

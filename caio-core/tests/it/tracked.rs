@@ -4,14 +4,19 @@ use caio_core::{IoBuf, IoBufMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How often a buffer was dropped.
+/// How often a buffer was dropped, and what it was told to show.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Drops(Arc<AtomicUsize>);
+pub(crate) struct Drops(Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 impl Drops {
     /// How often.
     pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes it was last told that a read had filled.
+    pub(crate) fn shown(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
     }
 }
 
@@ -60,6 +65,7 @@ unsafe impl IoBufMut for Tracked {
     }
 
     unsafe fn set_init(&mut self, len: usize) {
+        self.drops.1.store(len, Ordering::SeqCst);
         // SAFETY: the caller's promise.
         unsafe { self.bytes.set_len(len) }
     }

@@ -1,6 +1,18 @@
-//! Names of error numbers.
+//! Names and meanings of error numbers.
 
-use caio_sys::errno::errno_name;
+use caio_sys::errno::{Meaning, errno_name};
+use std::io;
+
+/// The number decides, whatever the standard library makes of it.
+#[test]
+fn a_number_means_the_same_with_every_standard_library() {
+    let meaning = |number| Meaning::of(&io::Error::from_raw_os_error(number));
+    assert_eq!(meaning(libc::EAGAIN), Meaning::WouldBlock);
+    assert_eq!(meaning(libc::EOPNOTSUPP), Meaning::Unsupported);
+    assert_eq!(meaning(libc::ENOSYS), Meaning::Unsupported);
+    assert_eq!(meaning(libc::EIO), Meaning::Other);
+    assert_eq!(Meaning::of(&io::ErrorKind::WouldBlock.into()), Meaning::Other);
+}
 
 #[test]
 fn well_known_numbers_have_their_names() {

@@ -17,17 +17,18 @@ impl Bell {
     /// Polls readable from now on.
     pub(crate) fn ring(&self) {
         let rung = self.0.signal();
-        debug_assert!(rung.is_ok(), "a sound eventfd can be signalled");
+        debug_assert!(rung.is_ok(), "a valid eventfd can be signalled");
     }
 
     /// Does not poll readable any more.
     pub(crate) fn reset(&self) {
         let drained = self.0.drain();
-        debug_assert!(drained.is_ok(), "a sound eventfd can be drained");
+        debug_assert!(drained.is_ok(), "a valid eventfd can be drained");
     }
+}
 
-    /// The descriptor.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }

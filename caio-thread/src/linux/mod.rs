@@ -1,13 +1,14 @@
-//! What Linux offers beyond `std`.
+//! What Linux offers beyond other systems.
 
 mod bell;
 #[allow(unsafe_code)]
-mod carry;
-mod facts;
-#[allow(unsafe_code)]
 mod inline;
+#[allow(unsafe_code)]
 mod streams;
+#[allow(unsafe_code)]
+mod syscalls;
 
 pub(crate) use bell::Bell;
-pub(crate) use carry::carrier;
-pub(crate) use inline::attempt;
+pub use inline::attempt;
+pub(crate) use streams::LinuxStreams;
+pub(crate) use syscalls::Linux;

@@ -40,9 +40,10 @@ impl Bell {
             }
         }
     }
+}
 
-    /// The descriptor.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.heard.as_fd()
     }
 }

@@ -1,18 +1,21 @@
-//! What works everywhere: nothing but `std`, and no unsafe code.
+//! What works everywhere: safe code, with `std` and, on Unix, `rustix`.
 
 #[cfg(all(unix, not(target_os = "linux")))]
 mod bell;
-mod carry;
 #[cfg(unix)]
-#[path = "position_unix.rs"]
-mod position;
-#[cfg(windows)]
-#[path = "position_windows.rs"]
-mod position;
 mod streams;
+mod syscalls;
+#[cfg(unix)]
+#[path = "transfer_unix.rs"]
+mod transfer;
+#[cfg(windows)]
+#[path = "transfer_windows.rs"]
+mod transfer;
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use crate::platform::miss as attempt;
+pub use crate::platform::miss as attempt;
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) use bell::Bell;
-pub(crate) use carry::carrier;
+#[cfg(unix)]
+pub(crate) use streams::PortableStreams;
+pub(crate) use syscalls::Portable;

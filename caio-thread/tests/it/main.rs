@@ -11,7 +11,15 @@ mod alloc;
 mod driver;
 #[cfg(target_os = "linux")]
 mod inline;
+#[cfg(unix)]
+mod portable;
+#[cfg(target_os = "linux")]
+mod position;
 #[cfg(target_os = "linux")]
 mod refused;
 #[cfg(target_os = "linux")]
+mod sockets;
+#[cfg(target_os = "linux")]
 mod streams;
+#[cfg(target_os = "linux")]
+mod waiting;

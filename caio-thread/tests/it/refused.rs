@@ -1,7 +1,8 @@
 //! What the system refuses to an ordinary user.
 
 use crate::support::{block_on, file, pooled, started, workers};
-use caio_conformance::kit::{Resource, as_nobody, limit, pipe};
+use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
+use caio_conformance::kit::{Resource, alone, as_nobody, limit, pipe};
 use caio_core::IoPriority;
 use std::io::ErrorKind;
 
@@ -33,14 +34,28 @@ fn no_thread_can_be_started() {
     });
 }
 
+/// A priority is a hint.
 #[test]
 fn a_priority_that_is_not_ours_to_use() {
     as_nobody("refused::a_priority_that_is_not_ours_to_use", || {
         let (ctx, _pool) = pooled(workers(1));
         let fd = file();
-        let (written, buf) = block_on(ctx.write(b"urgent", &fd, 0).priority(IoPriority::RealTime(0)));
-        assert_eq!((written.unwrap_err().raw_os_error(), buf), (Some(libc::EPERM), b"urgent"));
-        assert_eq!(block_on(ctx.write(b"patient", &fd, 0).priority(IoPriority::BestEffort(7))).0.unwrap(), 7);
+        for priority in [IoPriority::RealTime(0), IoPriority::BestEffort(7), IoPriority::Idle] {
+            assert_eq!(block_on(ctx.write(b"urgent", &fd, 0).priority(priority)).0.unwrap(), 6);
+        }
         assert_eq!(block_on(ctx.write(b"usual", &fd, 0)).0.unwrap(), 5);
+    });
+}
+
+/// So it is where the system call is filtered.
+#[test]
+fn a_priority_that_cannot_be_set() {
+    alone("refused::a_priority_that_cannot_be_set", || {
+        if !refuse_or_skip(&[Refused::always(libc::SYS_ioprio_set, libc::EPERM)]) {
+            return;
+        }
+        let (ctx, _pool) = pooled(workers(1));
+        let fd = file();
+        assert_eq!(block_on(ctx.write(b"urgent", &fd, 0).priority(IoPriority::BestEffort(0))).0.unwrap(), 6);
     });
 }

@@ -4,10 +4,11 @@
 mod support;
 
 mod cancel;
+mod coalesce;
 mod completion;
 mod driver;
-mod gather;
 mod options;
 mod refused;
 mod routes;
 mod shutdown;
+mod submission;
