@@ -76,6 +76,12 @@ impl Fixture {
         self.meter.ignore();
     }
 
+    /// A name that no other case has, in this process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn name(&self) -> String {
+        self.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
     /// A path in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
