@@ -7,7 +7,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 /// How many completions are taken under one lock.
-const MAX_BATCH: usize = 64;
+const MAX_BATCH: usize = 32;
 
 /// What was taken.
 #[derive(Clone, Copy, Debug, Default)]
