@@ -15,7 +15,7 @@ fn main() -> ExitCode {
 
 /// The suite's view of a backend.
 fn subject(backend: Backend) -> Subject {
-    let subject = Subject::new(backend.name(), move |settings| {
+    Subject::new(backend.name(), move |settings| {
         let mut builder = backend.builder().max_requests(settings.max_requests);
         if let Some(threads) = settings.pool_size {
             builder = builder.pool_size(threads);
@@ -30,12 +30,5 @@ fn subject(backend: Backend) -> Subject {
             assert_eq!(ctx.backend(), kind, "a forced backend never falls back");
         }
         Ok((ctx, driver))
-    });
-    let portable = backend == Backend::Portable || backend == Backend::Auto && is_portable_forced();
-    if portable { subject.portable() } else { subject }
-}
-
-/// Whether the environment forces the portable threads.
-fn is_portable_forced() -> bool {
-    std::env::var_os("CAIO_IMPL").is_some_and(|name| name == "python")
+    })
 }
