@@ -33,7 +33,8 @@ impl EventLoop {
         }
     }
 
-    /// How long to wait: not for ever where no file is waited for. `None` if the pool was shut down.
+    /// How long to wait: not for ever where no file is waited for. `None` if the pool was shut
+    /// down.
     fn timeout(&self) -> Option<Option<Duration>> {
         let state = lock(&self.pool.waits.state);
         let lingers = state.files.is_empty().then_some(self.pool.settings.linger);

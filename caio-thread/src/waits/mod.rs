@@ -1,9 +1,12 @@
-//! What may wait for ever: operations on pipes, sockets and devices. They occupy no worker while they wait.
+//! What may wait for ever: operations on pipes, sockets and devices. They occupy no worker while
+//! they wait.
 //!
-//! An operation is tried in its caller's thread. If it would have to wait it joins the line of its file and direction; when
-//! the file becomes ready, one thread tries the first of each line, for all files of a pool. What takes long, or what the
-//! system cannot be asked to do without waiting, is done by a worker. A line is served in order: whoever tries its first
-//! operation has taken the line, and nobody else tries it meanwhile. No call is made and nothing is delivered under the lock.
+//! An operation is tried in its caller's thread. If it would have to wait it joins the line of its
+//! file and direction; when the file becomes ready, one thread tries the first of each line, for
+//! all files of a pool. What takes long, or what the system cannot be asked to do without waiting,
+//! is done by a worker. A line is served in order: whoever tries its first operation has taken the
+//! line, and nobody else tries it meanwhile. Nothing is transferred and nothing is delivered under
+//! the lock.
 
 mod attempt;
 #[cfg(target_os = "linux")]
@@ -310,8 +313,9 @@ impl Waits {
         Ok(())
     }
 
-    /// Takes the first operation of a line to try it. Whoever is not the owner takes the line as well, unless it is taken; the
-    /// owner, whose last operation has ended, gives the line up if nobody waits.
+    /// Takes the first operation of a line to try it. Whoever is not the owner takes the line as
+    /// well, unless it is taken; the owner, whose last operation has ended, gives the line up if
+    /// nobody waits.
     fn take(&self, line: LineId, by: By) -> Option<Request> {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -329,8 +333,8 @@ impl Waits {
         next
     }
 
-    /// Serves a line whose file is ready, as far as that takes no waiting. A long line is left to a worker, so that others have
-    /// their turn.
+    /// Serves a line whose file is ready, as far as that takes no waiting. A long line is left to a
+    /// worker, so that others have their turn.
     fn serve(&self, pool: &Arc<Shared>, line: LineId) {
         let mut served = 0;
         let mut next = self.take(line, By::Newcomer);
