@@ -63,13 +63,23 @@ compile_error!("caio needs at least one backend: enable one of the Cargo feature
 pub use caio_aio as aio;
 #[cfg(feature = "thread")]
 pub use caio_thread as thread;
-#[cfg(all(feature = "uring", target_os = "linux"))]
+#[cfg(all(
+    feature = "uring",
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+))]
 pub use caio_uring as uring;
 
 pub use caio_core::{
     AlignedBuf, BackendKind, Batch, BufResult, Builder, Cancel, Context, DEFAULT_MAX_REQUESTS, Driver, FileKind, IoBuf,
-    IoBufMut, IoPriority, MAX_BATCH, MAX_BUFFERS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT, MAX_TRANSFER, NO_OFFSET, Operation,
-    Outcome, Probe, Refusal, Refusals, SharedFd, Slice, Stats, errno, is_closed, is_inherited, probe,
+    IoBufMut, IoPriority, MAX_BATCH, MAX_BUFFERS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT, MAX_TRANSFER, NO_OFFSET,
+    Operation, Outcome, Probe, Refusal, Refusals, SharedFd, Slice, Stats, errno, is_closed, is_inherited, probe,
 };
 // The kinds of operations, to name the type of one: `Operation<ReadInto<Vec<u8>>>`.
 pub use caio_core::{Fsync, Payload, Read, ReadInto, Readv, Write, Writev};
