@@ -266,7 +266,7 @@ impl Waits {
     fn serve(&self, pool: &Arc<Shared>, line: LineId) {
         let mut served = 0;
         let mut next = self.take(line, By::Newcomer);
-        while let Some(request) = next {
+        while let Some(request) = next.take() {
             let by = if served == 0 { By::OwnerInVain } else { By::Owner };
             let finished = match attempt(&*self.calls, request) {
                 Attempt::Ended(finished) => finished,
@@ -283,12 +283,15 @@ impl Waits {
                     Err(finished) => finished,
                 },
             };
-            pool.finish(finished);
             served += 1;
+            // The file is waited for no longer before its last operation ends: then its owner may close
+            // it, and its number may become another file.
             if served == LINE_TURN {
-                return self.next_by_worker(pool, line);
+                self.next_by_worker(pool, line);
+            } else {
+                next = self.take(line, By::Owner);
             }
-            next = self.take(line, By::Owner);
+            pool.finish(finished);
         }
     }
 
