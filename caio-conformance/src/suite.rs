@@ -62,11 +62,7 @@ fn trial(dir: &Path, subject: &Subject, case: Case, limits: Limits) -> Trial {
     let name = format!("{}/{}", subject.name(), case.name);
     let test = Test { name: name.clone(), dir: dir.to_owned(), subject: subject.clone(), case, limits };
     Trial::ignorable_test(name, move || {
-        let begun = std::time::Instant::now();
         let (verdict, longest) = test.run();
-        if std::env::var_os("XTIMES").is_some() {
-            eprintln!("XTIME {:.2} {}", begun.elapsed().as_secs_f64(), test.name);
-        }
         let mut of_all = LONGEST.lock().unwrap_or_else(PoisonError::into_inner);
         if longest.time > of_all.as_ref().map_or(Duration::ZERO, |(before, _)| before.time) {
             *of_all = Some((longest, test.name));

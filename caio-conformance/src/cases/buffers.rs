@@ -138,7 +138,7 @@ fn slice_shortens_nothing(fixture: &Fixture) {
     assert_eq!((read.unwrap(), &part[..]), (10, &b"0123456789"[..]));
     let whole = part.into_inner();
     assert_eq!((whole.len(), &whole[..10]), (8192, &b"0123456789"[..]));
-    assert!(whole[4096..] == [7; 4096]);
+    assert!(whole[4096..].iter().all(|byte| *byte == 7), "what lies behind the part has changed");
     let (read, part) = block_on(ctx.read_into(whole.slice(100..200), &fd, 10));
     assert_eq!((read.unwrap(), part.len()), (0, 0));
     assert_eq!(part.into_inner().len(), 8192);
