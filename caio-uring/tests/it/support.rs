@@ -6,7 +6,6 @@ use caio_core::{Context, Fact, SharedFd};
 use caio_uring::{Builder, Route, Routes, Uring};
 use futures::executor::block_on;
 use std::io::Write;
-use std::time::Duration;
 
 /// What every disk's blocks divide.
 pub(crate) const BLOCK: usize = 4096;
@@ -55,12 +54,4 @@ pub(crate) fn footprint() -> (usize, usize, usize) {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     (count("/proc/self/fd"), count("/proc/self/task"), resident)
-}
-
-/// What the calling thread has used of a processor.
-pub(crate) fn used() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes to a local.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
