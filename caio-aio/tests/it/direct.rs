@@ -59,7 +59,8 @@ fn writes_that_need_not_wait_go_to_the_kernel() {
 #[test]
 fn a_write_that_would_block_the_call_takes_another_route() {
     let (Some(ctx), Some(fd)) = (context(Routes::Auto, 8), direct_file(1)) else { return };
-    // It makes the file longer, for which a file system has to wait; one that need not is right as well.
+    // It makes the file longer, for which a file system has to wait; one that need not is right as
+    // well.
     for number in 1..9 {
         let (written, _) = block_on(ctx.write(block_of(number), &fd, u64::from(number) * BLOCK as u64));
         assert_eq!(written.unwrap(), BLOCK);
@@ -144,7 +145,8 @@ fn a_priority_reaches_the_kernel_or_the_pool() {
     });
 }
 
-/// `io_submit` pins the pages of a long transfer, and asks a server where there is one: neither in a poll.
+/// `io_submit` pins the pages of a long transfer, and asks a server where there is one: neither in
+/// a poll.
 #[test]
 fn what_would_hold_its_caller_up_takes_the_pool() {
     let (Some(ctx), Some(fd), Some(asks)) = (context(Routes::Auto, 8), direct_file(1024), direct_file(1)) else {

@@ -109,7 +109,8 @@ fn a_driver_does_not_outwait_its_context() {
     });
 }
 
-/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no more.
+/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no
+/// more.
 #[test]
 fn a_dropped_driver_ends_what_runs() {
     let (Some((ctx, driver)), Some(fd)) = (driven(), direct_file(8)) else { return };

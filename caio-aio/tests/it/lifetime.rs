@@ -89,7 +89,8 @@ fn a_drop_does_not_wait() {
     for at in 0..8 {
         begin(ctx.read_into(room(), &fd, (at * BLOCK) as u64));
     }
-    // Destroying a context takes some 30 ms of the kernel even where nothing runs. The quickest of a few counts: others run as well.
+    // Destroying a context takes some 30 ms of the kernel even where nothing runs. The quickest of
+    // a few counts: others run as well.
     let drops = (0..20).map(|_| {
         let ctx = context(Routes::Auto, 8).unwrap();
         let begun = Instant::now();
@@ -127,7 +128,8 @@ fn without_any_thread_a_context_still_goes() {
                 return;
             }
             assert!(thread::Builder::new().spawn(|| ()).is_err());
-            // Nobody could take its completion back from the kernel: it fails, or is done otherwise, but does not hang.
+            // Nobody could take its completion back from the kernel: it fails, or is done
+            // otherwise, but does not hang.
             let (read, _) = block_on(ctx.read_into(room(), &fd, 0));
             println!("without threads: {read:?}");
             drop(ctx);
@@ -189,7 +191,8 @@ fn contexts_may_come_and_go_as_fast_as_they_can() {
         if context(Routes::Auto, 1).is_none() {
             return;
         }
-        // In the background each takes some 30 ms to go; those that wait must not use up the system's requests.
+        // In the background each takes some 30 ms to go; those that wait must not use up the
+        // system's requests.
         for _ in 0..1000 {
             Aio::builder().build().unwrap();
         }

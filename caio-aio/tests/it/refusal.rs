@@ -41,7 +41,8 @@ fn a_container_that_forbids_its_use() {
     refused(libc::SYS_io_getevents, libc::EPERM, "io_getevents", &["seccomp"]);
 }
 
-/// So answer kernels before Linux 4.18, and emulators without kernel AIO: the likely causes are named, and what to do.
+/// So answer kernels before Linux 4.18, and emulators without kernel AIO: the likely causes are
+/// named, and what to do.
 #[test]
 fn a_system_that_takes_nothing() {
     let words = ["4.18", "gVisor", "WSL", "qemu-user", "CAIO_IMPL=thread", "max_requests"];

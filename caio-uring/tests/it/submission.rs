@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 
 /// The longest that a poll may take on a machine that does nothing else.
 const MAX_POLL: Duration = Duration::from_millis(5);
-/// The longest that submitting may keep its thread busy, without optimisation. Copying takes three times as long.
+/// The longest that submitting may keep its thread busy, without optimisation. Copying takes three
+/// times as long.
 const MAX_SUBMIT: Duration = Duration::from_millis(15);
 /// How often a time is measured: others run too, and the shortest counts.
 const ROUNDS: usize = 12;
 /// How much each read reads.
 const BYTES: usize = 64 * 1024;
 
-/// Submits many reads at once, and awaits them. Says how long this thread was busy with submitting them.
+/// Submits many reads at once, and awaits them. Says how long this thread was busy with submitting
+/// them.
 fn submit_many(ctx: &Context, fd: &SharedFd) -> Duration {
     let mut batch = ctx.batch();
     let reads: Vec<_> = (0..MAX_BATCH).map(|_| batch.read(BYTES, fd, 0)).collect();

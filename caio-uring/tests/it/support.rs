@@ -10,7 +10,8 @@ use std::io::Write;
 /// What every disk's blocks divide.
 pub(crate) const BLOCK: usize = 4096;
 
-/// A builder whose reads, writes and syncs all go to the ring, or `None` (and a word about it) where there is no io_uring.
+/// A builder whose reads, writes and syncs all go to the ring, or `None` (and a word about it)
+/// where there is no io_uring.
 pub(crate) fn ring() -> Option<Builder> {
     builder(Routes::all(Route::Ring))
 }
@@ -33,9 +34,9 @@ pub(crate) fn file(content: &[u8]) -> SharedFd {
     file.into()
 }
 
-/// A file full of sevens that is open with `O_DIRECT`, or `None` (and a word about it) where that cannot
-/// be. A ring is told that submitting to it may wait: so threads of the kernel's begin all operations,
-/// of which there are few, and the others wait in a queue of the kernel's.
+/// A file full of sevens that is open with `O_DIRECT`, or `None` (and a word about it) where that
+/// cannot be. A ring is told that submitting to it may wait: so threads of the kernel's begin all
+/// operations, of which there are few, and the others wait in a queue of the kernel's.
 pub(crate) fn queued_file(bytes: usize) -> Option<SharedFd> {
     let fd = direct_file(&test_dir!(), &vec![7; bytes])?;
     fd.learn(Fact::PromptSubmit, false);
