@@ -40,6 +40,7 @@ mod backend;
 mod batch;
 mod close;
 mod context;
+mod drain;
 mod driver;
 mod error;
 mod handle;
