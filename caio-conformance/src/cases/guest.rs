@@ -60,6 +60,11 @@ fn threads_block_signals(fixture: &Fixture) {
     let (reader, _writer) = pipe();
     let mut waits = ctx.read(8, &reader, NO_OFFSET);
     park(&mut waits);
+    // One without a name of its own is still in the C library's hands, which blocks everything.
+    let parents = status(std::process::id() as i32, "Name");
+    until("all threads have names", || {
+        threads().into_iter().all(|thread| before.contains(&thread) || status(thread, "Name") != parents)
+    });
     let mut seen = 0;
     for thread in threads().into_iter().filter(|thread| !before.contains(thread)) {
         let (Some(name), Some(mask)) = (status(thread, "Name"), status(thread, "SigBlk")) else { continue };
