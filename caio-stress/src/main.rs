@@ -11,9 +11,13 @@ mod buffer;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
+mod log;
+#[cfg(target_os = "linux")]
 mod options;
 #[cfg(target_os = "linux")]
 mod polls;
+#[cfg(target_os = "linux")]
+mod position;
 #[cfg(target_os = "linux")]
 mod rng;
 #[cfg(target_os = "linux")]

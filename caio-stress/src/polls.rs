@@ -37,8 +37,16 @@ where
     F: Future + Unpin + Send + 'static,
     F::Output: Send + 'static,
 {
+    let mut future = future;
     match rng.below(64) {
         0 => {
+            // Polled here first, in part of the cases.
+            if rng.one_in(2) {
+                let polled = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut future).poll(cx))).await;
+                if let Poll::Ready(output) = polled {
+                    return output;
+                }
+            }
             let (sender, receiver) = futures::channel::oneshot::channel();
             std::thread::spawn(move || drop(sender.send(futures::executor::block_on(future))));
             receiver.await.expect("the other thread ends it")

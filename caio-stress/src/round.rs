@@ -1,21 +1,23 @@
 //! Rounds: each opens contexts, runs tasks, gives the contexts up in some way, and verifies.
 
-use crate::buffer::check_quarantine;
+use crate::buffer::{Buffer, check_quarantine};
 use crate::files::{PART, Part};
+use crate::log;
 use crate::options::Options;
-use crate::polls::give_up;
+use crate::polls::{drop_early, give_up};
+use crate::position::Position;
 use crate::rng::Rng;
 use crate::streams::Streams;
-use crate::subject::{Executor, SUBJECTS};
+use crate::subject::{Executor, Opened, SUBJECTS};
 use caio::{Context, SharedFd};
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How many tasks a round has.
@@ -60,8 +62,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     fs::create_dir_all(&dir).expect("a directory for the files");
     let (started, operations) = (Instant::now(), Arc::new(AtomicU64::new(0)));
     let mut subjects = Vec::new();
-    for (index, (name, open)) in SUBJECTS.iter().enumerate().filter(|(_, (name, _))| name.contains(&options.subject)) {
-        match open(8) {
+    let chosen = SUBJECTS.iter().enumerate().filter(|(_, (name, _))| name.contains(&options.subject));
+    for (index, (name, _)) in chosen {
+        match Opened::new(index, 8) {
             Ok(_) => subjects.push(index),
             Err(error) => println!("SKIP: {name}: {error}"),
         }
@@ -101,32 +104,38 @@ fn survives(plan: &Plan, dir: &Path, operations: &Arc<AtomicU64>) -> bool {
         Ok(false) | Err(RecvTimeoutError::Disconnected) => "a check failed",
         Err(RecvTimeoutError::Timeout) => "it hangs",
     };
-    println!("FAIL {}: {complaint}: {plan:?}", SUBJECTS[plan.subject].0);
+    let name = SUBJECTS[plan.subject].0;
+    println!("FAIL {name}: {complaint}: {plan:?}");
+    println!("again: --backend {name} --seed {} --ops 1", plan.seed);
     false
 }
 
 /// One round.
 fn round(plan: &Plan, path: &Path, operations: &Arc<AtomicU64>) {
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(path).expect("a file");
-    file.set_len((TASKS * PART) as u64).expect("room on the disk");
-    fs::write(path, vec![0; TASKS * PART]).expect("room on the disk");
-    let direct = File::options().read(true).write(true).custom_flags(libc::O_DIRECT).open(path);
-    let fd: SharedFd = direct.ok().filter(|_| plan.direct).unwrap_or(file).into();
-    let open = || SUBJECTS[plan.subject].1(plan.bound).expect("it opened before");
+    let log_path = path.with_extension("log");
+    let (fd, log_fd) = (file(plan, path, TASKS * PART), appended(&log_path));
+    let open = || Opened::new(plan.subject, plan.bound).expect("it opened before");
     let contexts = if plan.two_contexts { vec![open(), open()] } else { vec![open()] };
-    let parts = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let shared = if plan.two_contexts { Streams::shared() } else { Vec::new() };
+    let ended = Arc::new(Mutex::new(Vec::new()));
     let tasks = (0..TASKS).map(|number| {
-        let mut rng = Rng::new(plan.seed ^ (number as u64 + 1) << 32);
-        let ctx = contexts[number % contexts.len()].clone();
-        let (part, parts) = (Part::new(fd.clone(), number), Arc::clone(&parts));
-        let operations = Arc::clone(operations);
+        let mut rng = Rng::new(plan.seed ^ ((number as u64 + 1) << 32));
+        let ctx = contexts[number % contexts.len()].ctx.clone();
+        let place = path.with_extension(number.to_string());
+        let mut task = Task {
+            part: Part::new(fd.clone(), number),
+            streams: Streams::new(&shared),
+            log: log::Writer::new(log_fd.clone(), number),
+            position: Position::new(file(plan, &place, 0)),
+        };
+        let (ended, operations) = (Arc::clone(&ended), Arc::clone(operations));
         async move {
-            let part = task(&ctx, part, &mut rng, &operations).await;
-            parts.lock().expect("no check failed").push(part);
+            task.run(&ctx, &mut rng, &operations).await;
+            ended.lock().expect("no check failed").push(task);
         }
     });
     plan.executor.run(tasks.collect());
-    for ctx in &contexts {
+    for Opened { ctx, .. } in &contexts {
         if plan.closes {
             futures::executor::block_on(ctx.close());
             assert_eq!((ctx.in_flight(), ctx.queued()), (0, 0));
@@ -135,44 +144,107 @@ fn round(plan: &Plan, path: &Path, operations: &Arc<AtomicU64>) {
     }
     drop(contexts);
     let content = fs::read(path).expect("the file");
-    parts.lock().expect("no check failed").iter().for_each(|part| part.verify(&content));
+    let ended = std::mem::take(&mut *ended.lock().expect("no check failed"));
+    assert_eq!(ended.len(), TASKS, "a task has failed");
+    ended.iter().for_each(|task| task.part.verify(&content));
+    let mut writers: Vec<_> = ended.into_iter().map(|task| task.log).collect();
+    log::verify(&mut writers, &fs::read(&log_path).expect("the log"));
+    drop(writers);
+    abandon(plan, file(plan, path, TASKS * PART));
     check_quarantine();
 }
 
-/// One task's operations.
-async fn task(ctx: &Context, mut part: Part, rng: &mut Rng, operations: &AtomicU64) -> Part {
-    let mut streams = Streams::new();
-    let mut done = 0;
-    while done < OPS {
-        let count = match rng.below(100) {
-            0 => {
-                let sync = if rng.one_in(2) { ctx.fsync(part.fd()) } else { ctx.fdsync(part.fd()) };
-                if rng.one_in(2) {
-                    give_up(rng, sync).await
-                } else {
-                    sync.await.expect("a sync")
-                }
-                1
-            }
-            1..=2 => part.read_batch(ctx, rng).await,
-            3..=6 => streams.step(ctx, rng).await,
-            7..=14 => {
-                part.write_and_give_up(ctx, rng).await;
-                1
-            }
-            15..=34 => {
-                part.write(ctx, rng).await;
-                1
-            }
-            _ => {
-                part.read(ctx, rng).await;
-                1
-            }
-        };
-        done += count;
-        operations.fetch_add(count as u64, Ordering::Relaxed);
+/// A file with zeros, open as the plan says.
+fn file(plan: &Plan, path: &Path, len: usize) -> SharedFd {
+    fs::write(path, vec![0; len]).expect("room on the disk");
+    let open = |flags| File::options().read(true).write(true).custom_flags(flags).open(path);
+    let direct = plan.direct.then(|| open(libc::O_DIRECT).ok()).flatten();
+    direct.unwrap_or_else(|| open(0).expect("a file")).into()
+}
+
+/// An empty file that is open for appending.
+fn appended(path: &Path) -> SharedFd {
+    fs::write(path, b"").expect("room on the disk");
+    File::options().append(true).open(path).expect("a file").into()
+}
+
+/// Drops a context with operations in flight, or their futures after it: the file is let go.
+fn abandon(plan: &Plan, fd: SharedFd) {
+    let mut rng = Rng::new(!plan.seed);
+    let opened = Opened::new(plan.subject, plan.bound).expect("it opened before");
+    let streams = Streams::new(&[]);
+    let mut left = Vec::new();
+    for index in 0..40_u64 {
+        let (ctx, offset) = (&opened.ctx, index * 4096);
+        let read = ctx.read_into(Buffer::new(4096), &fd, offset);
+        let write = ctx.write(Buffer::filled(&[7; 4096]), &fd, offset);
+        let idle = streams.idle(ctx);
+        futures::executor::block_on(async {
+            drop_early(&mut rng, read).await;
+            drop_early(&mut rng, idle).await;
+            drop_early(&mut rng, ctx.fsync(&fd)).await;
+        });
+        left.push(write.submit());
     }
-    part
+    if plan.closes {
+        drop(opened);
+        drop(left);
+    } else {
+        drop(left);
+        drop(opened);
+    }
+    drop(streams);
+    let mut left = Some(fd);
+    until("nobody holds the file", || match left.take().map(SharedFd::try_unwrap) {
+        Some(Err(held)) => {
+            left = Some(held);
+            false
+        }
+        Some(Ok(_)) | None => true,
+    });
+}
+
+/// What a task works on.
+struct Task {
+    /// Its part of the file.
+    part: Part,
+    /// Its files that wait.
+    streams: Streams,
+    /// Its hand in the log.
+    log: log::Writer,
+    /// A file that has a position.
+    position: Position,
+}
+
+impl Task {
+    /// Its operations.
+    async fn run(&mut self, ctx: &Context, rng: &mut Rng, operations: &AtomicU64) {
+        let mut done = 0;
+        while done < OPS {
+            let count = self.step(ctx, rng).await;
+            done += count;
+            operations.fetch_add(count as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Some of them. Says how many.
+    async fn step(&mut self, ctx: &Context, rng: &mut Rng) -> usize {
+        match rng.below(100) {
+            0 => {
+                let fd = self.part.fd();
+                let sync = if rng.one_in(2) { ctx.fsync(fd) } else { ctx.fdsync(fd) };
+                if rng.one_in(2) { give_up(rng, sync).await } else { sync.await.expect("a sync") }
+            }
+            1..=2 => return self.part.read_batch(ctx, rng).await,
+            3..=6 => return self.streams.step(ctx, rng).await,
+            7 => return self.position.step(ctx, rng).await,
+            8..=9 => self.log.step(ctx, rng).await,
+            10..=16 => self.part.write_and_give_up(ctx, rng).await,
+            17..=36 => self.part.write(ctx, rng).await,
+            _ => self.part.read(ctx, rng).await,
+        }
+        1
+    }
 }
 
 /// Waits for something that must happen by itself.

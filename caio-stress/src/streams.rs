@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::polls::{drop_early, finish};
 use crate::rng::Rng;
-use caio::{Context, NO_OFFSET, Outcome, SharedFd};
+use caio::{Context, NO_OFFSET, Operation, Outcome, ReadInto, SharedFd};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::time::{
@@ -11,7 +11,7 @@ use rustix::time::{
 };
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
 /// A task's files that wait.
@@ -24,6 +24,10 @@ pub(crate) struct Streams {
     counter: SharedFd,
     /// A timer.
     timer: SharedFd,
+    /// Sockets that keep records apart.
+    records: (SharedFd, SharedFd),
+    /// Pipes whose ends other tasks use as well, in other contexts.
+    shared: Vec<(SharedFd, SharedFd)>,
 }
 
 /// Two ends.
@@ -45,8 +49,14 @@ fn pipe() -> (SharedFd, SharedFd) {
 }
 
 impl Streams {
+    /// Pipes for the tasks of several contexts.
+    pub(crate) fn shared() -> Vec<(SharedFd, SharedFd)> {
+        vec![pipe(), pipe()]
+    }
+
     /// Nothing was written yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(shared: &[(SharedFd, SharedFd)]) -> Self {
+        let (one, two) = UnixDatagram::pair().expect("a pair of sockets");
         let (a, b) = UnixStream::pair().expect("a pair of sockets");
         let ends = [pipe(), (OwnedFd::from(a).into(), OwnedFd::from(b).into())];
         let pairs = ends.map(|(reader, writer)| Pair { reader, writer, written: 0, read: 0 });
@@ -56,20 +66,60 @@ impl Streams {
             lossy: pipe(),
             counter: eventfd(0, EventfdFlags::CLOEXEC).expect("a counter").into(),
             timer: timer.into(),
+            records: (OwnedFd::from(one).into(), OwnedFd::from(two).into()),
+            shared: shared.to_vec(),
         }
     }
 
     /// One step. Says how many operations it had.
     pub(crate) async fn step(&mut self, ctx: &Context, rng: &mut Rng) -> usize {
-        match rng.below(5) {
+        match rng.below(7) {
             0 | 1 => {
                 let pair = rng.below(self.pairs.len());
                 self.pairs[pair].step(ctx, rng).await
             }
             2 => self.lose(ctx, rng).await,
             3 => self.count(ctx, rng).await,
+            4 => self.record(ctx, rng).await,
+            5 if !self.shared.is_empty() => self.share(ctx, rng).await,
             _ => self.time(ctx, rng).await,
         }
+    }
+
+    /// A read that gets nothing.
+    pub(crate) fn idle(&self, ctx: &Context) -> Operation<ReadInto<Buffer>> {
+        ctx.read_into(Buffer::new(100), &self.lossy.0, NO_OFFSET)
+    }
+
+    /// Records, each of which comes whole and once.
+    async fn record(&self, ctx: &Context, rng: &mut Rng) -> usize {
+        let (reader, writer) = &self.records;
+        let count = 1 + rng.below(3);
+        let lens: Vec<usize> = (0..count).map(|_| 1 + rng.below(20_000)).collect();
+        let reads: Vec<_> =
+            lens.iter().map(|_| ctx.read_into(Buffer::new(20_000), reader, NO_OFFSET).submit()).collect();
+        for (tag, len) in lens.iter().enumerate() {
+            let (written, _) = finish(rng, ctx.write(Buffer::filled(&vec![tag as u8; *len]), writer, NO_OFFSET)).await;
+            assert_eq!(written.expect("a write"), *len);
+        }
+        for ((tag, len), read) in lens.iter().enumerate().zip(reads) {
+            let (read, buffer) = finish(rng, read).await;
+            assert_eq!(read.expect("a read"), *len, "a record is cut, or out of order");
+            assert!(buffer.content().iter().all(|byte| *byte == tag as u8), "records are mixed");
+        }
+        2 * count
+    }
+
+    /// A byte into a pipe of several contexts', and one out of it: as many are taken as are given.
+    async fn share(&self, ctx: &Context, rng: &mut Rng) -> usize {
+        let (reader, writer) = &self.shared[rng.below(self.shared.len())];
+        let early = rng.one_in(2).then(|| ctx.read_into(Buffer::new(1), reader, NO_OFFSET).submit());
+        let (written, _) = finish(rng, ctx.write(Buffer::filled(&[0x5a]), writer, NO_OFFSET)).await;
+        assert_eq!(written.expect("a write"), 1);
+        let read = early.unwrap_or_else(|| ctx.read_into(Buffer::new(1), reader, NO_OFFSET));
+        let (read, buffer) = finish(rng, read).await;
+        assert_eq!((read.expect("a read"), buffer.content()), (1, &[0x5a][..]));
+        2
     }
 
     /// Reads that are given up, at a pipe that now and then has something.

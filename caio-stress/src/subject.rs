@@ -1,33 +1,93 @@
 //! The backends, routes and executors of a round.
 
 use crate::rng::Rng;
-use caio::{BackendKind, Context};
+use caio::aio::Aio;
+use caio::uring::{Route, Routes, Uring};
+use caio::{BackendKind, Context, Driver};
 use futures::future::join_all;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How a context is opened.
-type Open = fn(usize) -> io::Result<Context>;
+/// How a context is opened; with a driver where it has one.
+type Open = fn(usize) -> io::Result<(Context, Option<Driver>)>;
 
 /// A backend with routes, by name.
-pub(crate) const SUBJECTS: [(&str, Open); 9] = [
-    ("uring", |bound| caio::uring::Uring::builder().max_requests(bound).build()),
-    ("uring-ring", |bound| uring(bound, caio::uring::Route::Ring)),
-    ("uring-pool", |bound| uring(bound, caio::uring::Route::Pool)),
-    ("uring-shards", |bound| caio::uring::Uring::builder().max_requests(bound).shards(2).build()),
-    ("uring-sqpoll", |bound| {
-        caio::uring::Uring::builder().max_requests(bound).sqpoll(Duration::from_millis(1)).build()
-    }),
-    ("aio", |bound| caio::aio::Aio::builder().max_requests(bound).build()),
-    ("thread", |bound| Context::builder().backend(BackendKind::Thread).max_requests(bound).build()),
-    ("thread-one", |bound| Context::builder().backend(BackendKind::Thread).pool_size(1).max_requests(bound).build()),
-    ("portable", |bound| Context::builder().backend(BackendKind::Thread).portable(true).max_requests(bound).build()),
+pub(crate) const SUBJECTS: [(&str, Open); 14] = [
+    ("uring", |bound| alone(Uring::builder().max_requests(bound).build())),
+    ("uring-ring", |bound| alone(ring(bound).build())),
+    ("uring-pool", |bound| alone(Uring::builder().max_requests(bound).routes(Routes::all(Route::Pool)).build())),
+    ("uring-shards", |bound| alone(Uring::builder().max_requests(bound).shards(2).build())),
+    ("uring-sqpoll", |bound| alone(ring(bound).sqpoll(Duration::from_millis(1)).build())),
+    ("uring-iopoll", |bound| alone(ring(bound).iopoll(true).build())),
+    ("uring-driven", |bound| driven(Uring::builder().max_requests(bound).build_with_driver())),
+    ("aio", |bound| alone(Aio::builder().max_requests(bound).build())),
+    ("aio-kernel", |bound| alone(Aio::builder().max_requests(bound).routes(caio::aio::Routes::Kernel).build())),
+    ("aio-driven", |bound| driven(Aio::builder().max_requests(bound).build_with_driver())),
+    ("thread", |bound| alone(threads(bound).build())),
+    ("thread-one", |bound| alone(threads(bound).pool_size(1).build())),
+    ("thread-driven", |bound| driven(threads(bound).build_with_driver())),
+    ("portable", |bound| alone(threads(bound).portable(true).build())),
 ];
 
-/// A ring with one route for all.
-fn uring(bound: usize, route: caio::uring::Route) -> io::Result<Context> {
-    caio::uring::Uring::builder().max_requests(bound).routes(caio::uring::Routes::all(route)).build()
+/// A context whose completions the library takes.
+fn alone(built: io::Result<Context>) -> io::Result<(Context, Option<Driver>)> {
+    built.map(|ctx| (ctx, None))
+}
+
+/// A context with its driver.
+fn driven(built: io::Result<(Context, Driver)>) -> io::Result<(Context, Option<Driver>)> {
+    built.map(|(ctx, driver)| (ctx, Some(driver)))
+}
+
+/// A ring for everything.
+fn ring(bound: usize) -> caio::uring::Builder {
+    Uring::builder().max_requests(bound).routes(Routes::all(Route::Ring))
+}
+
+/// Threads.
+fn threads(bound: usize) -> caio::Builder {
+    Context::builder().backend(BackendKind::Thread).max_requests(bound)
+}
+
+/// A context, and an event loop that drives it where it has a driver; the loop ends some time after this goes.
+pub(crate) struct Opened {
+    /// The context.
+    pub(crate) ctx: Context,
+    /// Tells the loop to end.
+    stop: Arc<AtomicBool>,
+}
+
+impl Opened {
+    /// Opens a subject.
+    pub(crate) fn new(subject: usize, bound: usize) -> io::Result<Self> {
+        let (ctx, driver) = SUBJECTS[subject].1(bound)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        if let Some(driver) = driver {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || drive(driver, &stop));
+        }
+        Ok(Self { ctx, stop })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits for the driver's descriptor, and takes what is there.
+fn drive(mut driver: Driver, stop: &AtomicBool) {
+    let tick = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+    while !stop.load(Ordering::Relaxed) {
+        if poll(&mut [PollFd::new(&driver, PollFlags::IN)], Some(&tick)) == Ok(1) {
+            driver.reap(64, 0, None).expect("it reaps");
+        }
+    }
 }
 
 /// An executor.
