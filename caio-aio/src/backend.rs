@@ -1,62 +1,70 @@
-//! Kernel AIO as core's backend.
+//! Kernel AIO and its pool as core's backend.
 
 use crate::engine::Engine;
-use caio_core::{Attempt, Attempted, Backend, BackendKind, Finished, Key, Request};
-use std::sync::Arc;
+use crate::routes::{Destination, Routes};
+use caio_core::{Attempt, Attempted, Backend, Finished, Flush, Key, Request, Submitted};
 
-/// Kernel AIO as core's backend.
-#[derive(Debug)]
-pub(crate) struct AioBackend {
-    /// What it shares with the reaper and the driver.
-    engine: Arc<Engine>,
-}
-
-impl AioBackend {
-    /// Wraps what it shares with the reaper and the driver.
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
-    }
-}
-
-impl Backend for AioBackend {
-    fn kind(&self) -> BackendKind {
-        BackendKind::Aio
-    }
-
+// SAFETY: a request goes to the pool, which delivers it once, or to the kernel. What the kernel has is
+// delivered to the completer that the engine was opened with, once, after it was given back by an
+// event or refused. At a shutdown the reaper stays until all is delivered; where there is none, the
+// completer is leaked. An attempt is answered by caio-thread in the same call.
+unsafe impl Backend for Engine {
+    /// Not if a test chose who carries it out.
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
-        if self.engine.may_be_inline(attempt.op(), attempt.fd()) {
-            caio_thread::attempt(attempt)
-        } else {
-            attempt.missed()
+        if self.routes == Routes::Auto { caio_thread::attempt(attempt) } else { attempt.missed() }
+    }
+
+    fn submit(&self, request: Request) -> Result<Submitted, Finished> {
+        match self.routes.choose(&request) {
+            Destination::Pool { fallback: false } => self.submit_to_pool(request),
+            // Nothing is given to the kernel that nobody would take back.
+            Destination::Kernel { nowait } if self.is_driven() || self.start_reaper() => {
+                self.ring.stage(request, nowait);
+                Ok(Submitted::Alone)
+            }
+            Destination::Pool { fallback: true } | Destination::Kernel { .. } => self.fall_back(request),
         }
     }
 
-    fn submit(&self, request: Request) -> Result<(), Finished> {
-        self.engine.submit(request)
+    fn flush(&self, _how: Flush) {
+        self.flush_ring();
+        self.tell_if_closing();
     }
 
-    fn flush(&self) {
-        self.engine.flush();
-        self.engine.tell_if_closing();
-    }
-
-    /// With a driver it is the driver alone that delivers: else one that waits for a completion might miss it.
-    fn harvest(&self) {
-        if !self.engine.is_driven() {
-            self.engine.reap(usize::MAX);
-            self.engine.tell_if_closing();
-        }
+    fn reap(&self) {
+        self.reap_up_to(usize::MAX);
+        self.tell_if_closing();
     }
 
     fn arm(&self) {
-        self.engine.arm();
+        self.pool.arm();
+        if !self.is_driven() {
+            self.reaper.arm();
+        }
     }
 
+    /// The kernel cannot cancel: what it has runs to its end.
     fn cancel(&self, key: Key) {
-        self.engine.cancel(key);
+        if !self.pool.cancel(key) && self.ring.withdraw(key) {
+            self.end_as_cancelled(key);
+        }
     }
 
+    /// Everything ends in the background: destroying a kernel context takes tens of milliseconds even
+    /// where nothing runs.
     fn shutdown(&self) {
-        self.engine.shutdown();
+        if self.close() {
+            return;
+        }
+        if self.start_reaper() {
+            self.reaper.wake();
+        } else {
+            // There is no thread to be had. What the kernel still has must not be waited for; see
+            // the engine's drop.
+            self.stop();
+            if self.ring.is_idle() {
+                self.ring.destroy();
+            }
+        }
     }
 }

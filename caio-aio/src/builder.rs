@@ -1,7 +1,7 @@
 //! How a context over kernel AIO is made.
 
 use crate::probe;
-use crate::route::Routes;
+use crate::routes::Routes;
 use caio_core::{BackendKind, Context, Driver, Settings};
 use std::io;
 
@@ -98,10 +98,12 @@ impl Builder {
     /// }
     /// ```
     pub fn build(self) -> io::Result<Context> {
-        self.open(false).map(|(context, _)| context)
+        let routes = self.routes;
+        let open = |settings: &Settings, completer| probe::open_with(settings, completer, routes);
+        Ok(Context::open(&self.settings, BackendKind::Aio, open).map(|(context, _)| context)?)
     }
 
-    /// Makes the context, and the driver with which somebody else's event loop takes its completions.
+    /// Makes the context, and the driver with which an external event loop takes its completions.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -111,16 +113,8 @@ impl Builder {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn build_with_driver(self) -> io::Result<(Context, Driver)> {
-        let (context, driver) = self.open(true)?;
-        let missing = || io::Error::new(io::ErrorKind::Unsupported, "no driver was made");
-        Ok((context, driver.ok_or_else(missing)?))
-    }
-
-    /// Opens it.
-    fn open(mut self, driven: bool) -> io::Result<(Context, Option<Driver>)> {
-        self.settings.driven = driven;
         let routes = self.routes;
-        let open = |settings: &Settings, completer| probe::open(settings, completer, routes);
-        Ok(Context::open(&self.settings, BackendKind::Aio, open)?)
+        let open = |settings: &Settings, completer| probe::open_with(settings, completer, routes);
+        Context::open_driven(self.settings, BackendKind::Aio, open)
     }
 }

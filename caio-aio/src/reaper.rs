@@ -1,35 +1,47 @@
 //! The thread that takes completions when no future looks, and destroys the kernel's context at the end.
 
 use crate::engine::Engine;
+use caio_core::support::LazyThread;
 use caio_core::{Completer, Key};
 use caio_sys::eventfd::EventFd;
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How long the thread rests where the system cannot poll for lack of memory.
-const REST: Duration = Duration::from_millis(10);
+/// How long a wait that failed is put off at first.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+/// How long it is put off at most.
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
-/// The thread that takes completions. It is started with the first request for the kernel, and always asleep in `poll(2)`.
+/// The thread that takes completions. It is started with the first request for the kernel, and always
+/// asleep in `poll(2)`.
 ///
-/// It listens to the kernel while a parked future may wait for it. A wake-up that finds nothing, because the futures look for
-/// themselves, makes it stop listening once all who had parked are served; the next one that parks wakes it.
+/// It listens to the kernel while a parked future may wait for it. A wake-up that finds nothing,
+/// because the futures look for themselves, makes it stop listening once all who had parked are
+/// served; the next one that parks wakes it.
 #[derive(Debug)]
 pub(crate) struct Reaper {
     /// Wakes it.
     wake: EventFd,
-    /// Whether it was started.
-    started: AtomicBool,
-    /// Held while it is being started.
-    starting: Mutex<()>,
+    /// The thread itself.
+    thread: LazyThread,
     /// Whether a future has parked since it last looked.
     armed: AtomicBool,
     /// Whether it does not listen to the kernel, so that whoever parks must wake it.
     asleep: AtomicBool,
+}
+
+/// What the thread listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listen {
+    /// Those who wake it, and the kernel.
+    All,
+    /// Those who wake it.
+    Wake,
 }
 
 impl Reaper {
@@ -40,25 +52,10 @@ impl Reaper {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             wake: EventFd::new()?,
-            started: AtomicBool::new(false),
-            starting: Mutex::new(()),
+            thread: LazyThread::new(),
             armed: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
         })
-    }
-
-    /// Starts it unless it runs; `false` if there is no thread to be had.
-    pub(crate) fn is_there(&self, engine: &Arc<Engine>) -> bool {
-        if self.started.load(Ordering::Acquire) {
-            return true;
-        }
-        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.started.load(Ordering::Acquire) {
-            let engine = Arc::clone(engine);
-            let spawned = thread::Builder::new().name("caio-reaper".to_owned()).spawn(move || run(&engine));
-            self.started.store(spawned.is_ok(), Ordering::Release);
-        }
-        self.started.load(Ordering::Acquire)
     }
 
     /// A future parks.
@@ -76,12 +73,12 @@ impl Reaper {
     }
 
     /// Whether one of those who have parked may still wait.
-    fn is_needed(&self, completer: &Completer, max_requests: usize, keys: &mut Keys) -> bool {
-        // Whoever parked before this has an operation among those that run, or that wait because the table is full.
+    fn is_needed(&self, completer: &Completer, keys: &mut Keys) -> bool {
+        // Whoever parked before this has an operation among those that run, or that wait for room.
         let armed = self.armed.swap(false, Ordering::SeqCst);
         let Keys { watched, running } = keys;
         completer.running_keys(running);
-        if armed && running.len() >= max_requests {
+        if armed && completer.waiting() != 0 {
             self.armed.store(true, Ordering::SeqCst);
         }
         if armed {
@@ -103,6 +100,16 @@ impl Reaper {
     }
 }
 
+impl Engine {
+    /// Sees to it that the thread is there. Says whether it is.
+    pub(crate) fn start_reaper(&self) -> bool {
+        self.reaper.thread.ensure("caio-reaper", || {
+            let engine: Option<Arc<Engine>> = self.me.upgrade();
+            move || engine.iter().for_each(|engine| run(engine))
+        })
+    }
+}
+
 /// The operations that the thread thinks of; kept, so that a wake-up allocates nothing.
 #[derive(Debug, Default)]
 struct Keys {
@@ -114,38 +121,43 @@ struct Keys {
 
 /// The thread.
 fn run(engine: &Engine) {
-    let reaper = engine.reaper();
+    let reaper = &engine.reaper;
     let mut keys = Keys::default();
+    let mut pause = MIN_PAUSE;
+    let mut stopped = false;
     loop {
-        // What was signalled before these lines is seen below; what is signalled after them ends the poll.
+        // What was signalled before these lines is seen below; what is signalled after them ends the
+        // wait.
         drop(reaper.wake.drain());
-        drop(engine.ring().completed().drain());
-        let delivered = engine.reap(usize::MAX);
+        drop(engine.ring.completed().drain());
+        let delivered = engine.reap_up_to(usize::MAX);
         if engine.is_closing() {
-            if engine.ring().is_idle() {
+            if !stopped {
+                engine.stop();
+                stopped = true;
+            }
+            if engine.ring.is_idle() {
                 break;
             }
-            sleep(engine, true);
+            wait(engine, Listen::All, &mut pause);
             continue;
         }
-        let needed = delivered != 0
-            || reaper.is_needed(engine.completer(), engine.max_requests(), &mut keys)
-            || !reaper.fall_asleep();
-        sleep(engine, needed);
+        let needed = delivered != 0 || reaper.is_needed(&engine.completer, &mut keys) || !reaper.fall_asleep();
+        wait(engine, if needed { Listen::All } else { Listen::Wake }, &mut pause);
     }
-    engine.destroy();
-    if engine.is_driven() {
-        // The driver may wait for what was delivered here, or will be by the pool.
-        drop(engine.ring().completed().signal());
-    }
+    engine.ring.destroy();
 }
 
-/// Sleeps until it is woken, or, if it listens, until the kernel has completed something.
-fn sleep(engine: &Engine, listen: bool) {
-    let wake = PollFd::new(engine.reaper().wake.as_fd(), PollEvents::IN);
-    let completed = PollFd::new(engine.ring().completed().as_fd(), PollEvents::IN);
-    let count = if listen { 2 } else { 1 };
-    if poll(&mut [wake, completed][..count], None).is_err() {
-        thread::sleep(REST);
+/// Sleeps until something is signalled that it listens to. Where the system cannot wait (`ENOMEM`;
+/// `EINVAL` where `RLIMIT_NOFILE` was lowered to nothing) it looks again after a pause that grows.
+fn wait(engine: &Engine, listen: Listen, pause: &mut Duration) {
+    let wake = PollFd::new(engine.reaper.wake.as_fd(), PollEvents::IN);
+    let completed = PollFd::new(engine.ring.completed().as_fd(), PollEvents::IN);
+    let count = if listen == Listen::All { 2 } else { 1 };
+    if poll(&mut [wake, completed][..count], None).is_ok() {
+        *pause = MIN_PAUSE;
+    } else {
+        thread::sleep(*pause);
+        *pause = (*pause * 2).min(MAX_PAUSE);
     }
 }

@@ -1,29 +1,26 @@
 //! The kernel's AIO context: the requests queued for it, those that it has, and the events that it gives back.
 
-use caio_core::{Key, Op, Region, Request};
-use caio_sys::aio::{
-    AioContext, IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC, IOCB_CMD_PREAD, IOCB_CMD_PREADV, IOCB_CMD_PWRITE, IOCB_CMD_PWRITEV,
-    IOCB_FLAG_IOPRIO, IOCB_FLAG_RESFD, io_destroy, io_event, io_getevents, io_submit, iocb,
-};
+use crate::prep::prep;
+use caio_core::support::lock;
+use caio_core::{Key, Request};
+use caio_sys::aio::{AioContext, io_destroy, io_event, io_getevents, io_submit, iocb};
+use caio_sys::errno::{EAGAIN, Meaning};
 use caio_sys::eventfd::EventFd;
-use caio_sys::rw::{RwFlags, iovec};
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How many requests one `io_submit` is given at most.
-const BATCH: usize = 32;
+const MAX_BATCH: usize = 32;
 
-const _: () = {
-    assert!(size_of::<Region>() == size_of::<iovec>());
-    assert!(align_of::<Region>() == align_of::<iovec>());
-};
+/// How many batches one flush makes at most.
+const MAX_BATCHES: usize = 16;
 
 thread_local! {
     /// How many requests the kernel has accepted from this thread.
@@ -35,6 +32,15 @@ thread_local! {
 #[must_use]
 pub fn submitted_here() -> u64 {
     SUBMITTED.get()
+}
+
+/// What came of a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// The kernel has all, or gets the rest when it has completed something.
+    Done,
+    /// There is more than one caller may be held up for: flush again, elsewhere.
+    More,
 }
 
 /// The kernel's AIO context.
@@ -71,52 +77,68 @@ impl Ring {
 
     /// Whether the kernel has nothing, and nothing is to be given to it.
     pub(crate) fn is_idle(&self) -> bool {
-        // What leaves the queue counts as out, and what returns to it no longer does, under this lock or after it.
-        let queue = self.queue();
-        queue.is_empty() && self.out.load(Ordering::SeqCst) == 0
+        self.left() == 0
     }
 
-    /// Queues a request. With `nowait` the kernel refuses it where it would block.
-    pub(crate) fn queue_up(&self, request: Request, nowait: bool) {
-        let entry = self.prepare(request, nowait);
-        self.queue().push_back(entry);
+    /// How many requests the kernel has, or is to be given.
+    pub(crate) fn left(&self) -> usize {
+        // What leaves the queue counts as out, and what returns to it no longer does, under this lock
+        // or after it.
+        let queue = lock(&self.queue);
+        queue.len() + self.out.load(Ordering::SeqCst)
+    }
+
+    /// Stages a request, which the kernel carries by its key from now on. With `nowait` the kernel
+    /// refuses it where it would block the call.
+    pub(crate) fn stage(&self, request: Request, nowait: bool) {
+        let entry = prep(&request, nowait, self.completed.as_fd());
+        let _carried_by_the_kernel = request.into_key();
+        lock(&self.queue).push_back(entry);
     }
 
     /// Takes a request out of the queue, if the kernel has not been given it.
     pub(crate) fn withdraw(&self, key: Key) -> bool {
-        let mut queue = self.queue();
+        let mut queue = lock(&self.queue);
         let place = queue.iter().position(|entry| entry.aio_data == key.as_u64());
         place.and_then(|place| queue.remove(place)).is_some()
     }
 
-    /// Gives the kernel all that is queued; `reject` is told each one that it does not take, and why, without a lock.
+    /// Takes all requests out of the queue.
+    pub(crate) fn withdraw_all(&self) -> Vec<Key> {
+        lock(&self.queue).drain(..).map(|entry| Key::from_u64(entry.aio_data)).collect()
+    }
+
+    /// Gives the kernel what is staged; `refuse` is told each one that it does not take, and why,
+    /// without a lock.
     ///
-    /// Where the kernel has no room the rest stays queued, until a completion makes room and whoever delivers it
-    /// flushes; if none is to come, the first one is rejected.
-    pub(crate) fn flush(&self, mut reject: impl FnMut(Key, io::Error)) {
-        if self.queue().is_empty() {
-            return;
+    /// Where the kernel has no room the rest stays staged, until a completion makes room and whoever
+    /// delivers it flushes; if none is to come, the first one is refused.
+    pub(crate) fn flush(&self, mut refuse: impl FnMut(Key, io::Error)) -> Flushed {
+        if lock(&self.queue).is_empty() {
+            return Flushed::Done;
         }
-        let mut batch = [iocb::default(); BATCH];
-        loop {
+        let mut batch = [iocb::default(); MAX_BATCH];
+        for _ in 0..MAX_BATCHES {
             let count = self.next_batch(&mut batch);
             if count == 0 {
-                return;
+                return Flushed::Done;
             }
-            let left = self.hand_over(&mut batch[..count], &mut reject);
+            let left = self.hand_over(&mut batch[..count], &mut refuse);
             if left == 0 {
                 continue;
             }
-            // Queued before it is looked whether anything is out: whoever delivers the last one sees the queue.
+            // Staged before it is looked whether anything is out: whoever delivers the last one sees
+            // the queue.
             self.put_back(&batch[count - left..count]);
             if self.lower(left) != 0 {
-                return;
+                return Flushed::Done;
             }
-            let first = self.queue().pop_front();
+            let first = lock(&self.queue).pop_front();
             if let Some(entry) = first {
-                reject(Key::from_u64(entry.aio_data), no_room());
+                refuse(Key::from_u64(entry.aio_data), no_room());
             }
         }
+        if lock(&self.queue).is_empty() { Flushed::Done } else { Flushed::More }
     }
 
     /// Takes completions that are there into `room`; [`delivered`](Self::delivered) must be told of them afterwards.
@@ -147,11 +169,6 @@ impl Ring {
         }
     }
 
-    /// The queue.
-    fn queue(&self) -> MutexGuard<'_, VecDeque<iocb>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Fewer requests are out; how many are now.
     fn lower(&self, count: usize) -> usize {
         let before = self.out.fetch_sub(count, Ordering::SeqCst);
@@ -160,9 +177,9 @@ impl Ring {
     }
 
     /// Takes what is to be submitted next from the queue; it counts as out.
-    fn next_batch(&self, batch: &mut [iocb; BATCH]) -> usize {
-        let mut queue = self.queue();
-        let count = queue.len().min(BATCH);
+    fn next_batch(&self, batch: &mut [iocb; MAX_BATCH]) -> usize {
+        let mut queue = lock(&self.queue);
+        let count = queue.len().min(MAX_BATCH);
         for (place, entry) in batch.iter_mut().zip(queue.drain(..count)) {
             *place = entry;
         }
@@ -172,15 +189,15 @@ impl Ring {
 
     /// Puts entries back to the head of the queue.
     fn put_back(&self, entries: &[iocb]) {
-        let mut queue = self.queue();
+        let mut queue = lock(&self.queue);
         for entry in entries.iter().rev() {
             queue.push_front(*entry);
         }
     }
 
     /// Submits a batch; gives the number of those at its end for which there is no room.
-    fn hand_over(&self, batch: &mut [iocb], reject: &mut impl FnMut(Key, io::Error)) -> usize {
-        let mut pointers = [ptr::null_mut(); BATCH];
+    fn hand_over(&self, batch: &mut [iocb], refuse: &mut impl FnMut(Key, io::Error)) -> usize {
+        let mut pointers = [ptr::null_mut(); MAX_BATCH];
         let count = batch.len();
         for (pointer, entry) in pointers.iter_mut().zip(batch) {
             *pointer = ptr::from_mut(entry);
@@ -192,11 +209,11 @@ impl Ring {
                     SUBMITTED.set(SUBMITTED.get() + accepted as u64);
                     next += accepted;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if Meaning::of(&error) == Meaning::WouldBlock => break,
                 refused => {
                     // SAFETY: the pointer is to an entry of `batch`, which is borrowed mutably and outlives this call.
                     let key = Key::from_u64(unsafe { (*pointers[next]).aio_data });
-                    reject(key, refused.err().unwrap_or_else(no_room));
+                    refuse(key, refused.err().unwrap_or_else(no_room));
                     self.lower(1);
                     next += 1;
                 }
@@ -209,38 +226,12 @@ impl Ring {
     fn submit(&self, entries: &[*mut iocb]) -> io::Result<usize> {
         let context = self.context.read().unwrap_or_else(PoisonError::into_inner);
         let Some(context) = *context else {
-            return Err(io::ErrorKind::Unsupported.into());
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's context was destroyed"));
         };
         // SAFETY: the pointers come from `hand_over`, which has borrowed the entries. Each entry names the memory and the file of a
         // `Request` that was turned into its key: core keeps both until the key is completed, which happens when the kernel has
-        // rejected the entry or given it back by an event.
+        // refuseed the entry or given it back by an event.
         unsafe { io_submit(context, entries) }
-    }
-
-    /// Describes a request to the kernel, which from now on carries its key.
-    fn prepare(&self, request: Request, nowait: bool) -> iocb {
-        let (aio_lio_opcode, aio_buf, aio_nbytes) = match request.op() {
-            Op::Read { region, .. } => (IOCB_CMD_PREAD, address(region.as_ptr()), region.len()),
-            Op::Write { region, .. } => (IOCB_CMD_PWRITE, address(region.as_ptr()), region.len()),
-            Op::Readv { regions, .. } => (IOCB_CMD_PREADV, address(regions.as_ptr()), regions.count()),
-            Op::Writev { regions, .. } => (IOCB_CMD_PWRITEV, address(regions.as_ptr()), regions.count()),
-            Op::Fsync => (IOCB_CMD_FSYNC, 0, 0),
-            Op::Fdatasync => (IOCB_CMD_FDSYNC, 0, 0),
-        };
-        let priority = request.priority();
-        iocb {
-            aio_fildes: request.fd().as_raw_fd() as u32,
-            aio_offset: request.op().offset().map_or(0, |offset| offset as i64),
-            aio_data: request.into_key().as_u64(),
-            aio_rw_flags: if nowait { RwFlags::NOWAIT.bits() } else { 0 },
-            aio_lio_opcode,
-            aio_buf,
-            aio_nbytes: aio_nbytes as u64,
-            aio_reqprio: priority.map_or(0, |priority| priority.as_u16() as i16),
-            aio_flags: IOCB_FLAG_RESFD | if priority.is_some() { IOCB_FLAG_IOPRIO } else { 0 },
-            aio_resfd: self.completed.as_raw_fd() as u32,
-            ..iocb::default()
-        }
     }
 }
 
@@ -252,10 +243,5 @@ pub(crate) fn submit_nothing(context: AioContext) -> io::Result<()> {
 
 /// The kernel has no room for a request.
 fn no_room() -> io::Error {
-    io::ErrorKind::WouldBlock.into()
-}
-
-/// An address as the kernel's interface carries it.
-fn address<T>(pointer: *const T) -> u64 {
-    pointer as usize as u64
+    io::Error::from_raw_os_error(EAGAIN)
 }

@@ -163,6 +163,17 @@ impl Op {
         }
     }
 
+    /// Its memory; none where it transfers nothing.
+    #[must_use]
+    #[inline]
+    pub fn regions(&self) -> &[Region] {
+        match self {
+            Self::Read { region, .. } | Self::Write { region, .. } => std::slice::from_ref(region),
+            Self::Readv { regions, .. } | Self::Writev { regions, .. } => regions.as_slice(),
+            Self::Fsync | Self::Fdatasync => &[],
+        }
+    }
+
     /// Where in the file it transfers; `None` where it transfers nothing.
     #[must_use]
     #[inline]

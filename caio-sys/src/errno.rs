@@ -2,6 +2,8 @@
 
 use std::io;
 
+pub use libc::EAGAIN;
+
 /// What an error number says to somebody who may take another way.
 ///
 /// The number itself decides: the kinds of [`io::Error`] differ between releases of the standard

@@ -132,8 +132,9 @@ pub fn read<'buf>(
     offset: u64,
     flags: RwFlags,
 ) -> io::Result<&'buf mut [u8]> {
+    let one = iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
     // SAFETY: `buf` is writable for its length, and nobody else has it during the call.
-    let count = unsafe { read_raw(fd, buf.as_mut_ptr().cast(), buf.len(), offset, flags) }?;
+    let count = unsafe { transfer_raw(Direction::Read, fd, &raw const one, 1, offset, flags) }?;
     let filled = &mut buf[..count];
     // SAFETY: the kernel wrote that many bytes from the start of the buffer.
     Ok(unsafe { &mut *(ptr::from_mut(filled) as *mut [u8]) })
@@ -158,8 +159,9 @@ pub fn read<'buf>(
 /// # }
 /// ```
 pub fn write(fd: BorrowedFd<'_>, buf: &[u8], offset: u64, flags: RwFlags) -> io::Result<usize> {
+    let one = iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
     // SAFETY: `buf` is readable for its length.
-    unsafe { write_raw(fd, buf.as_ptr(), buf.len(), offset, flags) }
+    unsafe { transfer_raw(Direction::Write, fd, &raw const one, 1, offset, flags) }
 }
 
 /// `preadv2(fd, bufs, offset, flags)`: [`read`] into several buffers, one after the other.
@@ -187,7 +189,7 @@ pub fn write(fd: BorrowedFd<'_>, buf: &[u8], offset: u64, flags: RwFlags) -> io:
 /// ```
 pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u64, flags: RwFlags) -> io::Result<usize> {
     // SAFETY: `IoSliceMut` is an iovec, by its own promise, of a buffer that is ours to write to.
-    unsafe { readv_raw(fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
+    unsafe { transfer_raw(Direction::Read, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
 }
 
 /// `pwritev2(fd, bufs, offset, flags)`: [`write()`] from several buffers, one after the other.
@@ -212,162 +214,96 @@ pub fn readv(fd: BorrowedFd<'_>, bufs: &mut [IoSliceMut<'_>], offset: u64, flags
 /// ```
 pub fn writev(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>], offset: u64, flags: RwFlags) -> io::Result<usize> {
     // SAFETY: `IoSlice` is an iovec, by its own promise, of a buffer that is ours to read from.
-    unsafe { writev_raw(fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
+    unsafe { transfer_raw(Direction::Write, fd, bufs.as_ptr().cast(), bufs.len(), offset, flags) }
 }
 
-/// [`read`] for an address and a length; returns how many bytes were written to it.
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the file to memory.
+    Read,
+    /// From memory to the file.
+    Write,
+}
+
+/// [`readv`] or [`writev`] for an address and a number of iovecs. Makes the least of the three calls
+/// that does it, so that one without flags works where there is no `preadv2`.
+///
+/// Not by way of the C library: glibc before 2.26 and musl before 1.2.5 lack `preadv2`, the name of
+/// the 64-bit variant differs, and glibc makes each of them a cancellation point.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// As [`readv`] and [`writev`].
 ///
 /// # Safety
 ///
-/// `len` bytes at `ptr` are valid for writes, and nobody else accesses them during the call.
+/// `count` iovecs at `iov` are valid for reads. What each names is, for a read, valid for writes and
+/// accessed by nobody else during the call; for a write, valid for reads and written to by nobody.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
 /// use std::os::fd::AsFd;
-/// use caio_sys::rw::{RwFlags, read_raw};
-///
-/// let file = tempfile::tempfile()?;
-/// let mut buf = [0_u8; 8];
-/// // SAFETY: `buf` is ours.
-/// let n = unsafe { read_raw(file.as_fd(), buf.as_mut_ptr(), 8, 0, RwFlags::empty()) }?;
-/// assert_eq!(n, 0);
-/// # Ok(())
-/// # }
-/// ```
-#[inline]
-pub unsafe fn read_raw(fd: BorrowedFd<'_>, ptr: *mut u8, len: usize, offset: u64, flags: RwFlags) -> io::Result<usize> {
-    if !flags.is_empty() {
-        let one = iovec { iov_base: ptr.cast(), iov_len: len };
-        // SAFETY: the caller vouches for the buffer, and `one` is a live local.
-        return unsafe { readv_raw(fd, &raw const one, 1, offset, flags) };
-    }
-    let fd = fd.as_raw_fd();
-    if offset == NO_OFFSET {
-        // SAFETY: the caller vouches for the buffer.
-        retry(|| unsafe { libc::read(fd, ptr.cast(), len) } as c_long)
-    } else {
-        // SAFETY: the caller vouches for the buffer.
-        retry(|| unsafe { libc::pread64(fd, ptr.cast(), len, offset as i64) } as c_long)
-    }
-}
-
-/// [`write()`] for an address and a length.
-///
-/// # Errors
-///
-/// As [`write()`].
-///
-/// # Safety
-///
-/// `len` bytes at `ptr` are valid for reads, and nobody writes to them during the call.
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// use std::os::fd::AsFd;
-/// use caio_sys::rw::{RwFlags, write_raw};
-///
-/// let file = tempfile::tempfile()?;
-/// // SAFETY: the bytes are static.
-/// let n = unsafe { write_raw(file.as_fd(), b"hello".as_ptr(), 5, 0, RwFlags::empty()) }?;
-/// assert_eq!(n, 5);
-/// # Ok(())
-/// # }
-/// ```
-pub unsafe fn write_raw(
-    fd: BorrowedFd<'_>,
-    ptr: *const u8,
-    len: usize,
-    offset: u64,
-    flags: RwFlags,
-) -> io::Result<usize> {
-    if !flags.is_empty() {
-        let one = iovec { iov_base: ptr.cast_mut().cast(), iov_len: len };
-        // SAFETY: the caller vouches for the buffer, and `one` is a live local.
-        return unsafe { writev_raw(fd, &raw const one, 1, offset, flags) };
-    }
-    let fd = fd.as_raw_fd();
-    if offset == NO_OFFSET {
-        // SAFETY: the caller vouches for the buffer.
-        retry(|| unsafe { libc::write(fd, ptr.cast(), len) } as c_long)
-    } else {
-        // SAFETY: the caller vouches for the buffer.
-        retry(|| unsafe { libc::pwrite64(fd, ptr.cast(), len, offset as i64) } as c_long)
-    }
-}
-
-/// [`readv`] for an address and a number of iovecs.
-///
-/// # Errors
-///
-/// As [`readv`].
-///
-/// # Safety
-///
-/// `count` iovecs at `iov` are valid for reads, and what each names is valid for writes and
-/// accessed by nobody else during the call.
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// use std::os::fd::AsFd;
-/// use caio_sys::rw::{RwFlags, iovec, readv_raw};
-///
-/// let file = tempfile::tempfile()?;
-/// let mut buf = [0_u8; 8];
-/// let iov = [iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: 8 }];
-/// // SAFETY: `buf` and `iov` are ours.
-/// let n = unsafe { readv_raw(file.as_fd(), iov.as_ptr(), 1, 0, RwFlags::empty()) }?;
-/// assert_eq!(n, 0);
-/// # Ok(())
-/// # }
-/// ```
-pub unsafe fn readv_raw(
-    fd: BorrowedFd<'_>,
-    iov: *const iovec,
-    count: usize,
-    offset: u64,
-    flags: RwFlags,
-) -> io::Result<usize> {
-    // SAFETY: the caller vouches for the iovecs and their buffers, which the kernel writes to.
-    unsafe { vectored(&READ, fd, iov, count, offset, flags) }
-}
-
-/// [`writev`] for an address and a number of iovecs.
-///
-/// # Errors
-///
-/// As [`writev`].
-///
-/// # Safety
-///
-/// `count` iovecs at `iov` are valid for reads, and what each names is valid for reads and written
-/// to by nobody during the call.
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// use std::os::fd::AsFd;
-/// use caio_sys::rw::{RwFlags, iovec, writev_raw};
+/// use caio_sys::rw::{Direction, RwFlags, iovec, transfer_raw};
 ///
 /// let file = tempfile::tempfile()?;
 /// let iov = [iovec { iov_base: b"hello".as_ptr().cast_mut().cast(), iov_len: 5 }];
 /// // SAFETY: the bytes are static, and `iov` is ours.
-/// let n = unsafe { writev_raw(file.as_fd(), iov.as_ptr(), 1, 0, RwFlags::empty()) }?;
+/// let n = unsafe { transfer_raw(Direction::Write, file.as_fd(), iov.as_ptr(), 1, 0, RwFlags::empty()) }?;
 /// assert_eq!(n, 5);
 /// # Ok(())
 /// # }
 /// ```
-pub unsafe fn writev_raw(
+#[inline]
+pub unsafe fn transfer_raw(
+    direction: Direction,
     fd: BorrowedFd<'_>,
     iov: *const iovec,
     count: usize,
     offset: u64,
     flags: RwFlags,
 ) -> io::Result<usize> {
-    // SAFETY: the caller vouches for the iovecs and their buffers, which the kernel reads.
-    unsafe { vectored(&WRITE, fd, iov, count, offset, flags) }
+    if flags.is_empty() && count == 1 {
+        // SAFETY: the caller vouches for the iovec and its buffer.
+        return unsafe { single(direction, fd, *iov, offset) };
+    }
+    let [plain, positional, flagged] = match direction {
+        Direction::Read => [libc::SYS_readv, libc::SYS_preadv, libc::SYS_preadv2],
+        Direction::Write => [libc::SYS_writev, libc::SYS_pwritev, libc::SYS_pwritev2],
+    };
+    let (fd, count) = (c_long::from(fd.as_raw_fd()), count as c_long);
+    // The kernel puts the offset together from two longs; of 64-bit ones it ignores the second.
+    let (low, high) = (offset as c_long, (offset >> 32) as c_long);
+    if !flags.is_empty() {
+        let flags = c_long::from(flags.bits());
+        // SAFETY: the caller vouches for the iovecs and their buffers.
+        retry(|| unsafe { libc::syscall(flagged, fd, iov, count, low, high, flags) })
+    } else if offset == NO_OFFSET {
+        // SAFETY: the caller vouches for the iovecs and their buffers.
+        retry(|| unsafe { libc::syscall(plain, fd, iov, count) })
+    } else {
+        // SAFETY: the caller vouches for the iovecs and their buffers.
+        retry(|| unsafe { libc::syscall(positional, fd, iov, count, low, high) })
+    }
+}
+
+/// The same of one buffer and without flags. The vectored calls find no fault with a directory that
+/// they need not read anything of.
+///
+/// # Safety
+///
+/// As [`transfer_raw`].
+unsafe fn single(direction: Direction, fd: BorrowedFd<'_>, one: iovec, offset: u64) -> io::Result<usize> {
+    let (fd, iovec { iov_base, iov_len }) = (fd.as_raw_fd(), one);
+    // SAFETY: the caller vouches for the buffer.
+    retry(|| unsafe {
+        match (direction, offset) {
+            (Direction::Read, NO_OFFSET) => libc::read(fd, iov_base, iov_len) as c_long,
+            (Direction::Read, _) => libc::pread64(fd, iov_base, iov_len, offset as i64) as c_long,
+            (Direction::Write, NO_OFFSET) => libc::write(fd, iov_base, iov_len) as c_long,
+            (Direction::Write, _) => libc::pwrite64(fd, iov_base, iov_len, offset as i64) as c_long,
+        }
+    })
 }
 
 /// `fsync(fd)`: the file's data and metadata are on the disk.
@@ -407,54 +343,4 @@ pub fn fsync(fd: BorrowedFd<'_>) -> io::Result<()> {
 pub fn fdatasync(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the call takes a number only.
     retry(|| unsafe { libc::fdatasync(fd.as_raw_fd()) } as c_long).map(drop)
-}
-
-/// The numbers of the three vectored calls in one direction.
-struct Vectored {
-    /// Without an offset.
-    plain: c_long,
-    /// With an offset.
-    positional: c_long,
-    /// With an offset, which may be -1 for none, and flags.
-    flagged: c_long,
-}
-
-/// Reading.
-const READ: Vectored = Vectored { plain: libc::SYS_readv, positional: libc::SYS_preadv, flagged: libc::SYS_preadv2 };
-
-/// Writing.
-const WRITE: Vectored =
-    Vectored { plain: libc::SYS_writev, positional: libc::SYS_pwritev, flagged: libc::SYS_pwritev2 };
-
-/// Makes the least of the three calls that does it, so that one without flags works where there is
-/// no `preadv2`.
-///
-/// Not by way of the C library: glibc before 2.26 and musl before 1.2.5 lack `preadv2`, the name of
-/// the 64-bit variant differs, and glibc makes each of them a cancellation point.
-///
-/// # Safety
-///
-/// `count` iovecs at `iov` are valid for reads, and what each names for `calls`' direction.
-unsafe fn vectored(
-    calls: &Vectored,
-    fd: BorrowedFd<'_>,
-    iov: *const iovec,
-    count: usize,
-    offset: u64,
-    flags: RwFlags,
-) -> io::Result<usize> {
-    let (fd, count) = (c_long::from(fd.as_raw_fd()), count as c_long);
-    // The kernel puts the offset together from two longs; of 64-bit ones it ignores the second.
-    let (low, high) = (offset as c_long, (offset >> 32) as c_long);
-    if !flags.is_empty() {
-        let flags = c_long::from(flags.bits());
-        // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(calls.flagged, fd, iov, count, low, high, flags) })
-    } else if offset == NO_OFFSET {
-        // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(calls.plain, fd, iov, count) })
-    } else {
-        // SAFETY: the caller vouches for the iovecs and their buffers.
-        retry(|| unsafe { libc::syscall(calls.positional, fd, iov, count, low, high) })
-    }
 }

@@ -14,6 +14,7 @@ use crate::portable as native;
 
 #[cfg(unix)]
 pub(crate) use native::Bell;
+pub use native::attempt;
 
 /// Who makes the system calls of a pool's workers.
 pub(crate) fn syscalls(settings: &PoolSettings) -> Box<dyn Syscalls> {
@@ -42,26 +43,9 @@ pub(crate) fn waits(_settings: &PoolSettings) -> Waits {
     Waits::default()
 }
 
-/// Finishes an operation in its caller's thread, if that takes no longer than copying 64 KiB; takes no lock and allocates nothing.
-///
-/// On Linux it reads what the page cache holds, and writes where the file system takes a write without waiting (`preadv2(2)` and
-/// `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14; XFS takes such writes, ext4 does not); a read of tmpfs, which has no disk, is a plain
-/// call. It leaves alone what is longer, writes that wait for the disk whatever their flags say (`O_DSYNC`, `chattr +S`, a mount with
-/// `sync`), writes that a server might be asked about, and files on which it was repeatedly of no use, as
-/// [`SharedFd`](caio_core::SharedFd) tells. Elsewhere it finishes nothing.
-///
-/// ```
-/// use caio_core::{Attempt, Attempted};
-/// fn in_a_backend(attempt: Attempt<'_>) -> Attempted {
-///     caio_thread::attempt(attempt)
-/// }
-/// ```
-pub fn attempt(attempt: Attempt<'_>) -> Attempted {
-    native::attempt(attempt)
-}
-
-/// Finishes nothing.
-pub(crate) fn miss(attempt: Attempt<'_>) -> Attempted {
+/// Finishes nothing in its caller's thread.
+#[cfg_attr(target_os = "linux", allow(unreachable_pub))]
+pub fn miss(attempt: Attempt<'_>) -> Attempted {
     attempt.missed()
 }
 

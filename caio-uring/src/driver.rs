@@ -40,8 +40,8 @@ impl Drive for UringDriver {
         }
         engine.retry.store(false, Ordering::SeqCst);
         engine.flush_rings();
-        if delivered == max {
-            engine.nudge();
+        if delivered == max && engine.completer.in_flight() != 0 {
+            engine.nudge(); // more may be left
         }
         Ok(delivered)
     }

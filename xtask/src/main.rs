@@ -2,100 +2,57 @@
 #![forbid(unsafe_code)]
 
 mod bench;
-mod ceilings;
 mod ci;
 mod gates;
 mod matrix;
 mod platforms;
-mod published;
 mod report;
 mod run;
-mod slow;
-mod tidy;
+mod suites;
 
 use std::process::ExitCode;
 
 use run::Result;
 
-/// A task.
-struct Task {
-    /// What it is called.
-    name: &'static str,
-    /// Its arguments, as the usage shows them.
-    arguments: &'static str,
-    /// What it does, in a line.
-    summary: &'static str,
-    /// The task itself.
-    run: fn(&[String]) -> Result,
-}
+/// What the usage says of a task: its name, its arguments, what it does; and the task itself.
+type Task = (&'static str, &'static str, &'static str, fn(&[String]) -> Result);
 
 /// All tasks, in the order in which the usage lists them.
 const TASKS: &[Task] = &[
-    Task { name: "ci", arguments: "[STEP...]", summary: "all that CI does, or the named steps of it", run: ci::ci },
-    Task {
-        name: "test-matrix",
-        arguments: "[--quick]",
-        summary: "the suites over features x backends x executors",
-        run: matrix::test_matrix,
-    },
-    Task { name: "tidy", arguments: "", summary: "what a script can check of the project's style", run: tidy::tidy },
-    Task { name: "bench", arguments: "[ARGS...]", summary: "the comparison with other libraries", run: bench::bench },
-    Task {
-        name: "gates",
-        arguments: "[--record]",
-        summary: "instructions and system calls of an operation, against their ceilings (valgrind, strace)",
-        run: gates::gates,
-    },
-    Task {
-        name: "sanitize",
-        arguments: "",
-        summary: "the tests under the address and leak sanitizers",
-        run: slow::sanitize,
-    },
-    Task {
-        name: "refused",
-        arguments: "",
-        summary: "the tests in which the system refuses io_uring or kernel AIO (root)",
-        run: slow::refused,
-    },
-    Task {
-        name: "windows",
-        arguments: "[--install]",
-        summary: "the thread backend's tests on Windows, under wine (Debian)",
-        run: platforms::windows,
-    },
-    Task {
-        name: "cross",
-        arguments: "[--install]",
-        summary: "the workspace checked for macOS and FreeBSD (Debian)",
-        run: platforms::cross,
-    },
+    ("ci", "[STEP...]", "all that CI does on Linux, or the named steps of it", ci::ci),
+    ("test-matrix", "[--quick]", "the facade's tests over features x backends x executors", matrix::test_matrix),
+    ("tidy", "", "what a script can check of the project's style", |_| suites::script("tidy")),
+    ("bench", "[ARGS...]", "the comparison with other libraries, or with another commit: --before REV", bench::bench),
+    ("gates", "[--record]", "instructions and system calls of an operation, against their ceilings", gates::gates),
+    ("stress", "[ARGS...]", "random operations over every backend, for as long as it is told", suites::stress),
+    ("sanitize", "", "the tests and a short stress under the address and leak sanitizers", suites::sanitize),
+    ("refused", "", "the tests in which the system refuses io_uring or kernel AIO (root)", suites::refused),
+    ("platforms", "[NAME...]", "the tests on other platforms, kernels and machines (Debian)", platforms::platforms),
+    ("windows", "", "the same as `platforms windows`: under wine", |_| platforms::platforms(&["windows".to_owned()])),
+    ("cross", "", "the same as `platforms` for what cannot run here, but is checked", platforms::cross),
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let task = arguments.first().and_then(|name| TASKS.iter().find(|task| task.name == name));
-    let Some(task) = task else {
-        eprint!("{}", usage());
+    let called = arguments.first().and_then(|name| TASKS.iter().find(|task| task.0 == name));
+    let Some((name, takes, _, task)) = called else {
+        eprintln!("Usage: cargo xtask TASK [ARGS...]\n");
+        for (name, arguments, summary, _) in TASKS {
+            eprintln!("  {:24}{summary}", format!("{name} {arguments}"));
+        }
         return ExitCode::from(2);
     };
-    match (task.run)(&arguments[1..]) {
+    let outcome = match arguments.get(1) {
+        Some(argument) if takes.is_empty() => Err(format!("takes no arguments, and {argument} is one")),
+        _ => task(&arguments[1..]),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cargo xtask {}: {error}", task.name);
+            eprintln!("cargo xtask {name}: {error}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// The list of tasks.
-fn usage() -> String {
-    let mut text = "Usage: cargo xtask TASK [ARGS...]\n\n".to_owned();
-    for task in TASKS {
-        let call = format!("{} {}", task.name, task.arguments);
-        text.push_str(&format!("  {call:24}{}\n", task.summary));
-    }
-    text
 }
 
 /// Whether the only argument, if there is one, is `flag`.
@@ -107,27 +64,13 @@ fn only_flag(arguments: &[String], flag: &str) -> Result<bool> {
     }
 }
 
-/// An error if there are arguments.
-fn no_arguments(arguments: &[String]) -> Result {
-    if arguments.is_empty() { Ok(()) } else { Err("takes no arguments".to_owned()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn usage_has_a_line_for_each_task() {
-        let usage = usage();
-        assert!(TASKS.iter().all(|task| usage.contains(&format!("\n  {}", task.name))));
-    }
-
-    #[test]
-    fn a_flag_is_the_flag_or_nothing() {
-        let quick = "--quick".to_owned();
-        assert_eq!(only_flag(&[], "--quick"), Ok(false));
-        assert_eq!(only_flag(std::slice::from_ref(&quick), "--quick"), Ok(true));
-        assert!(only_flag(&[quick.clone(), quick], "--quick").is_err());
-        assert!(only_flag(&["--quik".to_owned()], "--quick").is_err());
+/// Those of `all` that `names` name, or all of them.
+fn chosen<'a, T>(all: &'a [(&str, T)], names: &[String]) -> Result<Vec<&'a (&'a str, T)>> {
+    let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(unknown) => Err(format!("{unknown} is none of {}", known.join(", "))),
+        None => {
+            Ok(all.iter().filter(|(name, _)| names.is_empty() || names.iter().any(|named| named == name)).collect())
+        }
     }
 }

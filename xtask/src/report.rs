@@ -1,322 +1,235 @@
-//! What became of the rows of a run: verdicts, a table of them, and the closing line.
+//! What became of a run: the tests that test binaries tell of, rows with verdicts, the table and the closing line.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::run::{Finished, Result};
 
-/// Lines of a failed row's output that are shown.
-const TAIL_LINES: usize = 60;
-
-/// How a row ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It ran and holds.
-    Pass,
-    /// It cannot run here.
-    Skip,
-    /// It ran and does not hold, or ran nothing.
-    Fail,
+/// What test binaries told of their tests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tests {
+    /// Tests that passed, those that skipped themselves not counted.
+    pub(crate) passed: usize,
+    /// The names of those that failed.
+    pub(crate) failed: Vec<String>,
+    /// Why tests skipped themselves, and how many for that reason.
+    pub(crate) skipped: BTreeMap<String, usize>,
 }
 
-/// One row.
+impl Tests {
+    /// What `output` tells by sections, each the output of one binary: after a line `== NAME`, or cargo's `Running NAME`.
+    pub(crate) fn by_section(output: &str) -> Vec<(String, Self)> {
+        let mut sections = vec![("", Vec::new())];
+        for line in output.lines() {
+            match (section_name(line), sections.last_mut()) {
+                (None, Some((_, lines))) => lines.push(line),
+                (name, _) => sections.push((name.unwrap_or_default(), Vec::new())),
+            }
+        }
+        sections.into_iter().map(|(name, lines)| (name.to_owned(), Self::of_binary(&lines))).collect()
+    }
+
+    /// What one binary told. Tests may run the binary again: its own summary and list of failures come last.
+    fn of_binary(lines: &[&str]) -> Self {
+        let mut tests = Self::default();
+        let (mut ignored, mut last_test) = (0, "no test");
+        let mut lines = lines.iter().peekable();
+        while let Some(line) = lines.next() {
+            if let Some(reason) = skip_reason(line) {
+                *tests.skipped.entry(reason.to_owned()).or_default() += 1;
+            } else if let Some(summary) = line.strip_prefix("test result: ") {
+                (tests.passed, ignored) = (count(summary, "passed"), count(summary, "ignored"));
+            } else if *line == "failures:" {
+                let names = std::iter::from_fn(|| lines.next_if(|line| line.starts_with("    ")));
+                tests.failed = names.map(|name| name.trim().to_owned()).collect();
+            } else if let Some(code) = line.strip_prefix("== exit ").filter(|_| tests.failed.is_empty()) {
+                tests.failed.push(format!("died with {code} in {last_test}"));
+            } else if let Some(test) = line.strip_prefix("test ") {
+                last_test = test.split_once(" ... ").map_or(test, |(name, _)| name);
+            }
+        }
+        // libtest counts a test that skips itself as passed, libtest-mimic as ignored.
+        tests.passed = tests.passed.saturating_sub(tests.skips().saturating_sub(ignored));
+        tests
+    }
+
+    /// Adds what another binary told.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed.extend(other.failed);
+        other.skipped.into_iter().for_each(|(reason, times)| *self.skipped.entry(reason).or_default() += times);
+    }
+
+    /// How many skipped themselves.
+    pub(crate) fn skips(&self) -> usize {
+        self.skipped.values().sum()
+    }
+
+    /// How many ran, in words, with the most frequent reason of a skip, and what failed.
+    fn summary(&self) -> String {
+        let reason = self.skipped.iter().max_by_key(|(_, times)| **times);
+        let skipped = reason.map(|(reason, _)| format!(", {} skipped: {reason}", self.skips())).unwrap_or_default();
+        let (failed, names) = (self.failed.len(), self.failed.join(", "));
+        let failed = if failed == 0 { String::new() } else { format!(", {failed} failed: {names}") };
+        format!("{} passed{skipped}{failed}", self.passed)
+    }
+}
+
+/// The name in a line that starts a section.
+fn section_name(line: &str) -> Option<&str> {
+    let own = line.strip_prefix("== ").filter(|name| !name.starts_with("exit "));
+    own.or_else(|| ["     Running", "   Doc-tests"].iter().find_map(|head| Some(line.split_once(head)?.1.trim())))
+}
+
+/// Why a test skipped itself: what it printed, or what libtest-mimic prints for it.
+fn skip_reason(line: &str) -> Option<&str> {
+    let printed = line.split_once("SKIP: ").map(|(_, reason)| reason.trim());
+    printed.or_else(|| line.split_once(" ... ignored (")?.1.strip_suffix(')'))
+}
+
+/// The number before `what` in a summary.
+fn count(summary: &str, what: &str) -> usize {
+    let number = summary.split(['.', ';']).find_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok());
+    number.unwrap_or(0)
+}
+
+/// What a run of tests comes to, as a row's outcome.
+pub(crate) fn tested(done: &Finished) -> Result<String> {
+    let mut tests = Tests::default();
+    Tests::by_section(&done.output).into_iter().for_each(|(_, binary)| tests.add(binary));
+    match (done.success, tests.passed, tests.skips()) {
+        (false, ..) if tests.failed.is_empty() => Err("it does not build, or died".to_owned()),
+        (false, ..) => Err(tests.summary()),
+        (true, 0, 0) => Err("no test ran".to_owned()),
+        (true, 0, _) => Err(format!("SKIP: {}", tests.summary())),
+        (true, ..) => Ok(tests.summary()),
+    }
+}
+
+/// One row: what ran, how long it took, and what came of it. An error that starts with `SKIP: ` says why it cannot run here.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// What ran.
-    pub(crate) name: String,
-    /// How it ended.
-    pub(crate) verdict: Verdict,
-    /// Tests that ran in it.
-    pub(crate) tests: usize,
-    /// How long it took.
-    pub(crate) elapsed: Duration,
-    /// The reason of a skip or a failure.
-    pub(crate) note: String,
+    name: String,
+    elapsed: Duration,
+    outcome: Result<String>,
 }
 
 impl Row {
-    /// A row that ran no tests of its own and passes unless `outcome` is an error.
-    pub(crate) fn plain(name: impl Into<String>, elapsed: Duration, outcome: Result) -> Self {
-        let (verdict, note) = match outcome {
-            Ok(()) => (Verdict::Pass, String::new()),
-            Err(error) => (Verdict::Fail, error),
-        };
-        Self { name: name.into(), verdict, tests: 0, elapsed, note }
+    /// Runs what has a row, and prints the row.
+    pub(crate) fn timed(name: impl Into<String>, work: impl FnOnce() -> Result<String>) -> Self {
+        let started = Instant::now();
+        let outcome = work();
+        let row = Self { name: name.into(), elapsed: started.elapsed(), outcome };
+        println!("{}", row.line(0));
+        row
     }
 
-    /// A row of tests, judged by what the test binaries printed.
-    pub(crate) fn tests(name: impl Into<String>, done: &Finished) -> Self {
-        let counts = Counts::of(&done.stdout);
-        let skips = skip_reasons(&done.stdout, &done.stderr);
-        let (verdict, note) = if done.timed_out {
-            (Verdict::Fail, "timed out".to_owned())
-        } else if !done.success {
-            (Verdict::Fail, counts.complaint())
-        } else if let (Some(reason), true) = (skips.first(), skips.len() >= counts.passed) {
-            (Verdict::Skip, reason.clone())
-        } else if counts.passed == 0 {
-            (Verdict::Fail, "no test ran".to_owned())
-        } else {
-            (Verdict::Pass, suite(&done.stdout).unwrap_or_else(|| partly(&skips)))
-        };
-        Self { name: name.into(), verdict, tests: counts.passed + counts.failed, elapsed: done.elapsed, note }
-    }
-
-    /// Prints the row as it ends, and the end of its output if it failed.
-    pub(crate) fn announce(&self, done: Option<&Finished>) {
-        let seconds = self.elapsed.as_secs_f64();
-        let line = format!("{} {} ({seconds:.1} s) {}", self.verdict.word(), self.name, self.note);
-        println!("{}", line.trim_end());
-        if let (Verdict::Fail, Some(done)) = (self.verdict, done) {
-            for text in [&done.stdout, &done.stderr] {
-                println!("{}", tail(text, TAIL_LINES));
-            }
+    /// How it ended, and the number of tests or the reason.
+    fn verdict(&self) -> (&'static str, &str) {
+        match &self.outcome {
+            Ok(note) => ("PASS", note),
+            Err(error) => error.strip_prefix("SKIP: ").map_or(("FAIL", error), |reason| ("SKIP", reason)),
         }
+    }
+
+    /// The row as the table shows it.
+    fn line(&self, width: usize) -> String {
+        let (verdict, note) = self.verdict();
+        let line = format!("{verdict}  {:width$}  {:>7.1} s  {note}", self.name, self.elapsed.as_secs_f64());
+        line.trim_end().to_owned()
     }
 }
 
-impl Verdict {
-    /// The verdict as the table shows it.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "PASS",
-            Self::Skip => "SKIP",
-            Self::Fail => "FAIL",
-        }
-    }
-}
-
-/// All rows of a run.
+/// All rows of a run, in the order in which they ran.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
-    /// The rows, in the order in which they ran.
-    rows: Vec<Row>,
-}
+pub(crate) struct Report(pub(crate) Vec<Row>);
 
 impl Report {
-    /// Adds a row.
-    pub(crate) fn push(&mut self, row: Row) {
-        self.rows.push(row);
+    /// The rows that ended so.
+    fn ended(&self, verdict: &'static str) -> impl Iterator<Item = &Row> {
+        self.0.iter().filter(move |row| row.verdict().0 == verdict)
     }
 
-    /// How many rows ended as `verdict`.
-    pub(crate) fn count(&self, verdict: Verdict) -> usize {
-        self.rows.iter().filter(|row| row.verdict == verdict).count()
+    /// The closing line.
+    fn closing_line(&self) -> String {
+        let [passed, failed, skipped] = ["PASS", "FAIL", "SKIP"].map(|verdict| self.ended(verdict).count());
+        format!("{passed} passed, {failed} failed, {skipped} skipped")
     }
 
-    /// Tests that ran in all rows.
-    pub(crate) fn total_tests(&self) -> usize {
-        self.rows.iter().map(|row| row.tests).sum()
-    }
-
-    /// All rows as one: it fails if one of them does, and is skipped if all of them are.
-    pub(crate) fn sum_up(&self, name: &str, elapsed: Duration) -> Row {
-        let skipped = self.count(Verdict::Skip);
-        let (verdict, note) = match self.rows.first() {
-            Some(first) if skipped == self.rows.len() => (Verdict::Skip, first.note.clone()),
-            _ if self.count(Verdict::Fail) == 0 => (Verdict::Pass, self.closing_line()),
-            _ => (Verdict::Fail, self.closing_line()),
-        };
-        Row { name: name.to_owned(), verdict, tests: self.total_tests(), elapsed, note }
+    /// The outcome of all rows as one: it fails if one of them does, and is skipped if all of them are.
+    pub(crate) fn sum_up(&self) -> Result<String> {
+        let like = |verdict| self.ended(verdict).next().map(|row| format!("{}: {}", row.name, row.verdict().1));
+        match (like("FAIL"), like("PASS"), like("SKIP")) {
+            (Some(failed), ..) => Err(format!("{}: {failed}", self.closing_line())),
+            (None, None, Some(skipped)) => Err(format!("SKIP: {}: {skipped}", self.closing_line())),
+            _ => Ok(self.closing_line()),
+        }
     }
 
     /// Prints the table and the closing line; an error if a row failed.
     pub(crate) fn conclude(&self) -> Result {
-        print!("\n{}\n{}\n", self.table(), self.closing_line());
-        match self.count(Verdict::Fail) {
+        let width = self.0.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        println!();
+        self.0.iter().for_each(|row| println!("{}", row.line(width)));
+        println!("{}", self.closing_line());
+        match self.ended("FAIL").count() {
             0 => Ok(()),
-            failed => Err(format!("{failed} of {} failed", self.rows.len())),
+            failed => Err(format!("{failed} of {} failed", self.0.len())),
         }
     }
-
-    /// The closing line.
-    pub(crate) fn closing_line(&self) -> String {
-        let [passed, failed, skipped] =
-            [Verdict::Pass, Verdict::Fail, Verdict::Skip].map(|verdict| self.count(verdict));
-        format!("{passed} passed, {failed} failed, {skipped} skipped")
-    }
-
-    /// The rows under each other.
-    fn table(&self) -> String {
-        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-        let mut text = String::new();
-        for row in &self.rows {
-            let tests = if row.tests == 0 { String::new() } else { format!("{} tests", row.tests) };
-            let seconds = format!("{:.1} s", row.elapsed.as_secs_f64());
-            let line = format!("{}  {:width$}  {tests:>10}  {seconds:>8}  {}", row.verdict.word(), row.name, row.note);
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        text
-    }
-}
-
-/// What the summaries of one or more test binaries say.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Counts {
-    /// Tests that passed.
-    passed: usize,
-    /// Tests that failed.
-    failed: usize,
-}
-
-impl Counts {
-    /// The sum of all `test result:` lines.
-    fn of(stdout: &str) -> Self {
-        let mut sum = Self::default();
-        let summaries = stdout.lines().filter_map(|line| line.strip_prefix("test result: "));
-        for part in summaries.flat_map(|summary| summary.split(['.', ';'])) {
-            let mut words = part.split_whitespace();
-            let (Some(Ok(count)), Some(what)) = (words.next().map(str::parse::<usize>), words.next()) else {
-                continue;
-            };
-            match what {
-                "passed" => sum.passed += count,
-                "failed" => sum.failed += count,
-                _ => {}
-            }
-        }
-        sum
-    }
-
-    /// What is wrong if the program failed.
-    fn complaint(&self) -> String {
-        match self.failed {
-            0 => "it does not build, or died".to_owned(),
-            failed => format!("{failed} failed"),
-        }
-    }
-}
-
-/// The reasons of the tests that printed `SKIP: reason`.
-fn skip_reasons(stdout: &str, stderr: &str) -> Vec<String> {
-    let lines = stdout.lines().chain(stderr.lines());
-    lines.filter_map(|line| line.split_once("SKIP: ")).map(|(_, reason)| reason.trim().to_owned()).collect()
-}
-
-/// What the conformance suite, which is one test of many behaviours, says of them: `uring: 80 passed, ...`.
-fn suite(stdout: &str) -> Option<String> {
-    stdout.lines().find_map(|line| line.split_once("conformance of ")).map(|(_, summary)| summary.to_owned())
-}
-
-/// How many targets cargo counted warnings in.
-pub(crate) fn warnings(stderr: &str) -> usize {
-    let counted = |line: &&str| line.starts_with("warning: ") && line.contains(" generated ");
-    stderr.lines().filter(counted).count()
-}
-
-/// What to say of a row of which only some tests were skipped.
-fn partly(skips: &[String]) -> String {
-    match skips {
-        [] => String::new(),
-        [first, ..] => format!("{} skipped: {first}", skips.len()),
-    }
-}
-
-/// The last `count` lines of `text`.
-fn tail(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A program that printed `stdout` and `stderr`.
-    fn done(success: bool, stdout: &str, stderr: &str) -> Finished {
-        Finished {
-            success,
-            timed_out: false,
-            stdout: stdout.to_owned(),
-            stderr: stderr.to_owned(),
-            elapsed: Duration::from_secs(1),
+    fn outcome(success: bool, output: &str) -> Result<String> {
+        tested(&Finished { success, output: output.to_owned() })
+    }
+
+    fn result(passed: usize, failed: usize, ignored: usize) -> String {
+        format!("test result: ok. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 7 filtered out\n")
+    }
+
+    #[test]
+    fn a_binary_that_a_test_started_is_not_counted() {
+        let output = format!("== a\ntest x ... ok\n{}{}== b\n{}", result(1, 0, 0), result(3, 0, 0), result(2, 0, 0));
+        let passed: Vec<_> = Tests::by_section(&output).into_iter().map(|(name, tests)| (name, tests.passed)).collect();
+        assert_eq!(passed, [(String::new(), 0), ("a".to_owned(), 3), ("b".to_owned(), 2)]);
+        let cargo = format!("     Running a\n{}   Doc-tests b\n{}", result(1, 0, 0), result(4, 0, 0));
+        assert_eq!(outcome(true, &cargo).as_deref(), Ok("5 passed"));
+    }
+
+    #[test]
+    fn skips_are_no_passes_however_the_harness_counts_them() {
+        let as_passed = format!("SKIP: no io_uring here\n{}", result(3, 0, 0));
+        let as_ignored = format!("test a ... ignored (no io_uring here)\n{}", result(2, 0, 1));
+        for told in [as_passed, as_ignored] {
+            assert_eq!(outcome(true, &told).as_deref(), Ok("2 passed, 1 skipped: no io_uring here"));
         }
-    }
-
-    const THREE: &str =
-        "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.01s\n";
-    const NONE: &str =
-        "test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s\n";
-
-    #[test]
-    fn summaries_are_added_up() {
-        let failed = "noise\ntest result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out\n";
-        assert_eq!(Counts::of(&format!("{THREE}{failed}")), Counts { passed: 5, failed: 5 });
-        assert_eq!(Counts::of("3 passed; nothing"), Counts::default());
+        let all = outcome(true, &format!("SKIP: x\n{}", result(1, 0, 0)));
+        assert_eq!(all.unwrap_err(), "SKIP: 0 passed, 1 skipped: x");
+        assert_eq!(outcome(true, &result(0, 0, 0)).unwrap_err(), "no test ran");
     }
 
     #[test]
-    fn a_row_that_ran_nothing_fails() {
-        let row = Row::tests("x", &done(true, NONE, ""));
-        assert_eq!((row.verdict, row.note.as_str()), (Verdict::Fail, "no test ran"));
-    }
-
-    #[test]
-    fn a_row_whose_tests_all_skip_is_skipped_with_the_reason() {
-        let skips = "SKIP: no io_uring (EPERM)\n".repeat(3);
-        let row = Row::tests("x", &done(true, THREE, &skips));
-        assert_eq!((row.verdict, row.note.as_str()), (Verdict::Skip, "no io_uring (EPERM)"));
-        let row = Row::tests("x", &done(true, NONE, "SKIP: not here\n"));
-        assert_eq!(row.verdict, Verdict::Skip);
-    }
-
-    #[test]
-    fn a_row_of_which_some_tests_skip_passes_and_says_so() {
-        let row = Row::tests("x", &done(true, THREE, "SKIP: tmpfs has no O_DIRECT\n"));
-        assert_eq!((row.verdict, row.tests), (Verdict::Pass, 3));
-        assert_eq!(row.note, "1 skipped: tmpfs has no O_DIRECT");
-    }
-
-    #[test]
-    fn the_conformance_suite_speaks_for_its_behaviours() {
-        let suite = "conformance of aio: 80 passed, 1 skipped, 0 failed\n  SKIP direct: tmpfs\n";
-        let row = Row::tests("x", &done(true, &format!("test a::b ... {suite}ok\n{THREE}"), ""));
-        assert_eq!(row.verdict, Verdict::Pass);
-        assert_eq!(row.note, "aio: 80 passed, 1 skipped, 0 failed");
-    }
-
-    #[test]
-    fn warnings_are_counted_by_crate() {
-        let stderr = "warning: unused import: `x`\nwarning: `caio` (lib) generated 1 warning\n   Compiling y\n";
-        assert_eq!(warnings(stderr), 1);
-    }
-
-    #[test]
-    fn a_failure_is_never_a_skip() {
-        let row = Row::tests("x", &done(false, THREE, "SKIP: not here\n"));
-        assert_eq!((row.verdict, row.note.as_str()), (Verdict::Fail, "it does not build, or died"));
-    }
-
-    #[test]
-    fn the_closing_line_counts_rows() {
-        let mut report = Report::default();
-        report.push(Row::tests("a", &done(true, THREE, "")));
-        report.push(Row::plain("long name", Duration::ZERO, Err("why".to_owned())));
-        assert_eq!(report.closing_line(), "1 passed, 1 failed, 0 skipped");
-        assert_eq!(report.total_tests(), 3);
-        assert_eq!(
-            report.table(),
-            "PASS  a             3 tests     1.0 s\nFAIL  long name                 0.0 s  why\n"
-        );
-        assert!(report.conclude().is_err());
+    fn failures_are_named() {
+        let output = format!("failures:\n\n---- a::b ----\nnoise\n\nfailures:\n    a::b\n    c\n\n{}", result(2, 2, 0));
+        assert_eq!(outcome(false, &output).unwrap_err(), "2 passed, 2 failed: a::b, c");
+        let died = outcome(false, "test a ... ok\ntest b ... \n== exit 139\n");
+        assert_eq!(died.unwrap_err(), "0 passed, 1 failed: died with 139 in b");
+        assert_eq!(outcome(false, "error: x\n").unwrap_err(), "it does not build, or died");
     }
 
     #[test]
     fn a_sum_is_skipped_only_if_everything_is() {
-        let mut report = Report::default();
-        report.push(Row::tests("a", &done(true, NONE, "SKIP: not here\n")));
-        assert_eq!(report.sum_up("x", Duration::ZERO).verdict, Verdict::Skip);
-        assert_eq!(report.sum_up("x", Duration::ZERO).note, "not here");
-        report.push(Row::tests("b", &done(true, THREE, "")));
-        assert_eq!(report.sum_up("x", Duration::ZERO).verdict, Verdict::Pass);
-        report.push(Row::plain("c", Duration::ZERO, Err("why".to_owned())));
-        let row = report.sum_up("x", Duration::ZERO);
-        assert_eq!((row.verdict, row.note.as_str()), (Verdict::Fail, "1 passed, 1 failed, 1 skipped"));
-    }
-
-    #[test]
-    fn a_tail_is_the_end() {
-        assert_eq!(tail("1\n2\n3\n", 2), "2\n3");
-        assert_eq!(tail("1\n", 2), "1");
+        let row = |outcome| Row::timed("x", || outcome);
+        let mut report = Report(vec![row(Err("SKIP: y".to_owned()))]);
+        assert_eq!(report.sum_up().unwrap_err(), "SKIP: 0 passed, 0 failed, 1 skipped: x: y");
+        report.0.push(row(Ok(String::new())));
+        assert_eq!(report.sum_up().unwrap(), "1 passed, 0 failed, 1 skipped");
+        report.0.push(row(Err("z".to_owned())));
+        assert_eq!(report.sum_up().unwrap_err(), "1 passed, 1 failed, 1 skipped: x: z");
+        assert!(report.conclude().is_err());
     }
 }

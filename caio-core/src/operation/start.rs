@@ -7,7 +7,7 @@ use crate::error;
 use crate::key::Key;
 use crate::op::{IoPriority, MAX_INLINE_BYTES, Op, OpClass};
 use crate::payload::Payload;
-use crate::policy::WaitPolicies;
+use crate::policy::{WaitPolicies, coop};
 use crate::request::Attempt;
 use crate::table::Described;
 use std::io;
@@ -62,61 +62,65 @@ impl<P: Payload> Operation<P> {
         Ok(Described { op, fd, class, priority: self.priority, timeout: self.timeout })
     }
 
-    /// Starts the operation. Without a waker nobody will poll soon: then it is not done piece by
-    /// piece.
+    /// Starts the operation: finishes it in this thread, or a piece of it, or gives what is left to
+    /// the backend. Without a waker nobody will poll soon: then it is not done piece by piece.
     pub(super) fn start(&mut self, waker: Option<&Waker>) -> Started {
-        let started = self.describe().and_then(|described| {
-            if described.class.may_be_inline() {
-                self.try_inline(described, waker)
-            } else {
-                self.enter(described, waker)
-            }
-        });
-        match started {
-            Ok(started) => started,
-            Err(_) if self.done != 0 => Started::Ended(End { result: Ok(self.done), cancelled: false }),
-            Err(error) => Started::Ended(End { result: Err(error), cancelled: false }),
-        }
-    }
-
-    /// Tries to finish the operation, or a piece of it, in this thread; else starts what is left of
-    /// it.
-    fn try_inline(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<Started> {
+        let described = match self.describe() {
+            Ok(described) => described,
+            Err(error) => return self.not_started(error),
+        };
         let Described { op, fd, class, .. } = &described;
+        if !class.may_be_inline() {
+            return self.enter(described, waker);
+        }
         let piece = op.part(self.done, if waker.is_some() { MAX_INLINE_BYTES } else { usize::MAX });
         let attempted = self.ctx.backend_ref().attempt(Attempt::new(&piece, fd, *class)).0;
-        let Some(result) = attempted else {
-            return self.enter(described, waker);
+        let bytes = match attempted {
+            None => return self.enter(described, waker),
+            Some(Err(error)) => {
+                self.ctx.shared().stats.inline(op.is_read(), self.done);
+                return self.not_started(error);
+            }
+            Some(Ok(bytes)) => bytes.min(piece.bytes()),
         };
-        let bytes = (*result.as_ref().unwrap_or(&0)).min(piece.bytes());
         self.done += bytes;
         if bytes != 0 && bytes == piece.bytes() && self.done < op.bytes() && piece.bytes() < op.bytes() {
             if self.split(&described) {
-                return Ok(Started::InFlight);
+                return Started::InFlight;
             }
             self.fd = Some(described.fd);
-            return Ok(Started::Partly);
+            return Started::Partly;
         }
         self.ctx.shared().stats.inline(op.is_read(), self.done);
-        result.map_err(|error| error::explain(error, true, fd))?;
-        Ok(Started::Ended(End { result: Ok(self.done), cancelled: false }))
+        coop::charge(coop::copy_cost(self.done));
+        Started::Ended(End { result: Ok(self.done), cancelled: false })
+    }
+
+    /// The operation could not be started, or not go on: what was read before is its result.
+    fn not_started(&self, error: io::Error) -> Started {
+        let result = if self.done == 0 { Err(error) } else { Ok(self.done) };
+        Started::Ended(End { result, cancelled: false })
     }
 
     /// Enters the operation, or what is left of it, in the table, and starts it.
-    fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> io::Result<Started> {
-        described.be_sure()?;
+    fn enter(&mut self, mut described: Described, waker: Option<&Waker>) -> Started {
+        if let Err(error) = described.be_sure() {
+            return self.not_started(error);
+        }
         let shared = self.ctx.shared();
         let class = described.class;
         shared.stats.transferred(described.op.is_read(), self.done);
         described.op = described.op.part(self.done, usize::MAX);
         let spins = waker.is_some() && self.may_spin(class);
         let ended = shared.table.ended();
-        self.submit_part(described, waker.filter(|_| !spins))?;
+        if let Err(error) = self.submit_part(described, waker.filter(|_| !spins)) {
+            return self.not_started(error);
+        }
         self.flush_unless_grouped(waker.is_some());
         if spins {
             self.spin(class, ended);
         }
-        Ok(Started::InFlight)
+        Started::InFlight
     }
 
     /// Submits what is left of the operation. The future's state says so before the backend is

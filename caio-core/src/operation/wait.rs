@@ -15,35 +15,22 @@ use std::time::Instant;
 impl<P: Payload> Operation<P> {
     /// Starts the operation, or looks for its end.
     pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
-        if let State::InFlight(_) = self.state {
-            return self.poll_in_flight(cx);
+        match &self.state {
+            State::New if coop::is_spent() => return yield_now(cx),
+            State::New => match self.start(Some(cx.waker())) {
+                Started::Ended(end) => self.state = State::Ended(end),
+                Started::Partly => return yield_now(cx),
+                Started::InFlight => return self.poll_started(cx),
+            },
+            State::InFlight(_) => return self.poll_in_flight(cx),
+            State::Ended(_) | State::Taken => {}
         }
-        match std::mem::replace(&mut self.state, State::Taken) {
-            State::New => {
-                self.state = State::New;
-                self.poll_new(cx)
+        Poll::Ready(match std::mem::replace(&mut self.state, State::Taken) {
+            State::Ended(end) => end,
+            State::New | State::InFlight(_) | State::Taken => {
+                End { result: Err(error::polled_again()), cancelled: false }
             }
-            State::Ended(end) => Poll::Ready(end),
-            State::Taken | State::InFlight(_) => {
-                Poll::Ready(End { result: Err(error::polled_again()), cancelled: false })
-            }
-        }
-    }
-
-    /// Starts the operation.
-    fn poll_new(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
-        if coop::is_spent() {
-            return yield_now(cx);
-        }
-        match self.start(Some(cx.waker())) {
-            Started::Ended(end) => {
-                self.state = State::Taken;
-                coop::charge(coop::copy_cost(*end.result.as_ref().unwrap_or(&0)));
-                Poll::Ready(end)
-            }
-            Started::Partly => yield_now(cx),
-            Started::InFlight => self.poll_started(cx),
-        }
+        })
     }
 
     /// Looks for the end of an operation that has just started. Where it is one of several, the

@@ -1,16 +1,29 @@
 //! Finishing an operation in its caller's thread, where that takes no waiting.
 
-use super::syscalls::transfer;
+use super::syscalls::{iovecs, transfer};
 use caio_core::{Attempt, Attempted, Fact, FileKind, MAX_INLINE_BYTES, OpClass, SharedFd};
 use caio_sys::errno::Meaning;
 use caio_sys::file::{status_flags, writes_are_synchronous};
 use caio_sys::mount::{MountKind, mount_kind};
-use caio_sys::rw::{self, RwFlags};
+use caio_sys::rw::{self, Direction, RwFlags, transfer_raw};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-/// See [`attempt`](crate::attempt).
-pub(crate) fn attempt(attempt: Attempt<'_>) -> Attempted {
+/// Finishes an operation in its caller's thread, if that takes no longer than copying 64 KiB; takes no lock and allocates nothing.
+///
+/// It reads what the page cache holds, and writes where the file system takes a write without waiting (`preadv2(2)` and
+/// `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14; XFS takes such writes, ext4 does not); a read of tmpfs, which has no disk, is a plain
+/// call. It leaves alone what is longer, writes that wait for the disk whatever their flags say (`O_DSYNC`, `chattr +S`, a mount with
+/// `sync`), writes that a server might be asked about, and files on which it was repeatedly of no use, as
+/// [`SharedFd`](caio_core::SharedFd) tells.
+///
+/// ```
+/// use caio_core::{Attempt, Attempted};
+/// fn in_a_backend(attempt: Attempt<'_>) -> Attempted {
+///     caio_thread::attempt(attempt)
+/// }
+/// ```
+pub fn attempt(attempt: Attempt<'_>) -> Attempted {
     match attempt.class() {
         OpClass::CachedRead => read(attempt),
         OpClass::BufferedWrite => write(attempt),
@@ -21,19 +34,20 @@ pub(crate) fn attempt(attempt: Attempt<'_>) -> Attempted {
 /// Reads what the page cache holds.
 fn read(attempt: Attempt<'_>) -> Attempted {
     let (op, fd) = (attempt.op(), attempt.fd());
-    let asked = op.bytes();
+    let (asked, regions) = (op.bytes(), op.regions());
     let in_memory = fd.known(Fact::InMemory) == Some(true);
     let knows_nowait = fd.known(Fact::NowaitReads) != Some(false);
     if asked > MAX_INLINE_BYTES || !(knows_nowait || in_memory) || !fd.inline_is_worthwhile() {
         return attempt.missed();
     }
+    let offset = op.offset().unwrap_or(rw::NO_OFFSET);
     // The call with flags finds no fault with a directory that it need not read anything of.
     let flags = if asked == 0 || in_memory { RwFlags::empty() } else { RwFlags::NOWAIT };
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
-    match unsafe { transfer(op, fd, flags) } {
+    match unsafe { transfer_raw(Direction::Read, fd.as_fd(), iovecs(regions), regions.len(), offset, flags) } {
         Ok(bytes) => {
-            let end = op.offset().map(|offset| offset + bytes as u64);
-            if bytes != 0 && bytes < asked && !in_memory && !end.is_some_and(|end| ends_at(fd, end)) {
+            let end = offset + bytes as u64;
+            if bytes != 0 && bytes < asked && !in_memory && !ends_at(fd, end) {
                 fd.inline_missed();
                 return attempt.missed();
             }

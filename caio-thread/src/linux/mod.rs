@@ -9,6 +9,6 @@ mod streams;
 mod syscalls;
 
 pub(crate) use bell::Bell;
-pub(crate) use inline::attempt;
+pub use inline::attempt;
 pub(crate) use streams::LinuxStreams;
 pub(crate) use syscalls::Linux;

@@ -3,9 +3,9 @@
 use super::syscalls::{iovecs, transfer};
 use crate::syscalls::caught;
 use crate::waits::{Calls, Epoll, Mode, Poller, is_pollable, write_to_pipe};
-use caio_core::{Fact, FileKind, Finished, Op, Request};
+use caio_core::{Fact, FileKind, Finished, Request};
 use caio_sys::errno::Meaning;
-use caio_sys::rw::{RwFlags, iovec};
+use caio_sys::rw::RwFlags;
 use caio_sys::socket::{receive_raw, send_raw};
 use std::io;
 use std::os::fd::AsFd;
@@ -64,18 +64,10 @@ fn fact(request: &Request) -> Fact {
 /// # Safety
 /// The operation's memory is the caller's to use.
 unsafe fn exchange(request: &Request) -> io::Result<usize> {
-    let fd = request.fd().as_fd();
-    let one;
-    let (iov, count) = match request.op() {
-        Op::Read { region, .. } | Op::Write { region, .. } => {
-            one = iovec { iov_base: region.as_ptr().cast(), iov_len: region.len() };
-            (&raw const one, 1)
-        }
-        Op::Readv { regions, .. } | Op::Writev { regions, .. } => (iovecs(regions), regions.count()),
-        Op::Fsync | Op::Fdatasync => return Ok(0),
-    };
+    let (fd, regions) = (request.fd().as_fd(), request.op().regions());
+    let (iov, count) = (iovecs(regions), regions.len());
     if request.op().is_read() {
-        // SAFETY: the caller's promise; the array is a local, or the operation's as well.
+        // SAFETY: the caller's promise; the regions are the operation's as well.
         unsafe { receive_raw(fd, iov, count) }
     } else {
         // SAFETY: as above.

@@ -1,8 +1,8 @@
 //! The system calls of a worker.
 
 use crate::syscalls::{Syscalls, caught};
-use caio_core::{Finished, IoPriority, Op, Regions, Request, SharedFd};
-use caio_sys::rw::{self, RwFlags, iovec};
+use caio_core::{Finished, IoPriority, Op, Region, Request, SharedFd};
+use caio_sys::rw::{self, Direction, RwFlags, iovec};
 use caio_sys::sched::{IoClass, IoPrio, ioprio_get, ioprio_set};
 use std::io;
 use std::os::fd::AsFd;
@@ -34,27 +34,20 @@ impl Syscalls for Linux {
 /// The operation's memory is the caller's to use.
 #[inline]
 pub(super) unsafe fn transfer(op: &Op, fd: &SharedFd, flags: RwFlags) -> io::Result<usize> {
-    let fd = fd.as_fd();
-    match op {
-        // SAFETY: the caller's promise.
-        Op::Read { region, offset } => unsafe { rw::read_raw(fd, region.as_ptr(), region.len(), *offset, flags) },
-        // SAFETY: the caller's promise.
-        Op::Write { region, offset } => unsafe { rw::write_raw(fd, region.as_ptr(), region.len(), *offset, flags) },
-        Op::Readv { regions, offset } => {
-            // SAFETY: the caller's promise; the array is the operation's as well.
-            unsafe { rw::readv_raw(fd, iovecs(regions), regions.count(), *offset, flags) }
-        }
-        Op::Writev { regions, offset } => {
-            // SAFETY: as above.
-            unsafe { rw::writev_raw(fd, iovecs(regions), regions.count(), *offset, flags) }
-        }
-        Op::Fsync => rw::fsync(fd).map(|()| 0),
-        Op::Fdatasync => rw::fdatasync(fd).map(|()| 0),
-    }
+    let (fd, regions) = (fd.as_fd(), op.regions());
+    let direction = match op {
+        Op::Read { .. } | Op::Readv { .. } => Direction::Read,
+        Op::Write { .. } | Op::Writev { .. } => Direction::Write,
+        Op::Fsync => return rw::fsync(fd).map(|()| 0),
+        Op::Fdatasync => return rw::fdatasync(fd).map(|()| 0),
+    };
+    let offset = op.offset().unwrap_or(rw::NO_OFFSET);
+    // SAFETY: the caller's promise; the regions are the operation's as well.
+    unsafe { rw::transfer_raw(direction, fd, iovecs(regions), regions.len(), offset, flags) }
 }
 
 /// The regions as the kernel takes them; core asserts that they are laid out so.
-pub(super) fn iovecs(regions: &Regions) -> *const iovec {
+pub(super) fn iovecs(regions: &[Region]) -> *const iovec {
     regions.as_ptr().cast()
 }
 

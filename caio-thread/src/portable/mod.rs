@@ -13,7 +13,7 @@ mod transfer;
 mod transfer;
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use crate::platform::miss as attempt;
+pub use crate::platform::miss as attempt;
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) use bell::Bell;
 #[cfg(unix)]
