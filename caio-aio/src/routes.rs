@@ -4,6 +4,10 @@ use caio_core::{Fact, FileKind, OpClass, Request, SharedFd};
 use caio_sys::mount::{MountKind, mount_kind};
 use std::os::fd::AsFd;
 
+/// The most bytes of a transfer that the kernel is given: `io_submit` pins their pages in its caller's
+/// thread, some 0.1 ms for a MiB.
+const MAX_BYTES: usize = 1 << 20;
+
 /// Which operations the kernel is given; chosen with [`Builder::routes`](crate::Builder::routes).
 ///
 /// ```
@@ -48,9 +52,12 @@ impl Routes {
             // One sync of the pool serves all who asked before it began.
             (OpClass::Sync, Self::Auto) => Destination::Pool { fallback: false },
             (OpClass::Direct | OpClass::CachedRead | OpClass::BufferedWrite, Self::Kernel) => kernel(false),
-            (OpClass::Direct, Self::Auto) if is_prompt(fd) && request.op().is_read() => kernel(false),
+            (OpClass::Direct, Self::Auto) if request.op().bytes() > MAX_BYTES || !is_prompt(fd) => {
+                Destination::Pool { fallback: true }
+            }
+            (OpClass::Direct, Self::Auto) if request.op().is_read() => kernel(false),
             // A write that allocates blocks would block the call; as `nowait` it is refused at once.
-            (OpClass::Direct, Self::Auto) if is_prompt(fd) && knows_nowait(fd) => kernel(true),
+            (OpClass::Direct, Self::Auto) if knows_nowait(fd) => kernel(true),
             (OpClass::Direct | OpClass::CachedRead | OpClass::BufferedWrite, Self::Auto)
             | (OpClass::Position | OpClass::Stream, Self::Auto | Self::Kernel) => Destination::Pool { fallback: true },
         }

@@ -27,6 +27,11 @@ pub mod kit;
 mod meter;
 mod subject;
 mod suite;
+mod test;
+
+#[cfg_attr(target_os = "linux", path = "own_process_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "own_process_other.rs")]
+mod own_process;
 
 #[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs", allow(unsafe_code))]
 #[cfg_attr(not(target_os = "linux"), path = "stopwatch_other.rs")]

@@ -1,6 +1,7 @@
 //! What an operation asks for, in the terms of a backend.
 
 use crate::SharedFd;
+use crate::fd::Traits;
 
 /// The most that one transfer moves, in bytes: what Linux allows a single call (`MAX_RW_COUNT`).
 ///
@@ -67,17 +68,17 @@ impl OpClass {
         let Some(offset) = op.offset() else {
             return Self::Sync;
         };
-        match () {
-            () if fd.is_stream() => Self::Stream,
-            () if offset == NO_OFFSET => Self::Position,
-            () if fd.is_direct() => Self::Direct,
-            () if op.is_read() => Self::CachedRead,
-            () => Self::BufferedWrite,
+        match fd.traits() {
+            Traits::Stream => Self::Stream,
+            _ if offset == NO_OFFSET => Self::Position,
+            Traits::Direct => Self::Direct,
+            Traits::Cached if op.is_read() => Self::CachedRead,
+            Traits::Cached => Self::BufferedWrite,
         }
     }
 
-    /// The class of an operation before its file was asked for its kind: where it has an offset it
-    /// is taken for a regular file, because an attempt on another kind says so itself.
+    /// The class of an operation before its file was asked for its kind: where it has an offset it is
+    /// taken for a regular file, because an attempt on another kind says so itself.
     #[inline]
     pub(crate) fn guess(op: &Op, fd: &SharedFd) -> Self {
         if !fd.is_unknown() || op.offset().is_none_or(|offset| offset == NO_OFFSET) {

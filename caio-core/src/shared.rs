@@ -11,7 +11,7 @@ use crate::request::{Finished, Request};
 use crate::stats::{Count, Counters};
 use crate::support::{cores, guarded};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use crate::table::{Admitted, Described, Effects, Table};
+use crate::table::{Admitted, Described, Effects, Rare, Table};
 use crate::timer::Timer;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
@@ -136,9 +136,9 @@ impl Shared {
         entered: impl FnOnce(Key),
     ) -> io::Result<Submitted> {
         let cancels = self.table.cancels();
-        let (key, admitted, deadline) = self.table.start(described, waker.cloned())?;
+        let (key, admitted, limit) = self.table.start(described, waker.cloned())?;
         entered(key);
-        Ok(self.run(backend, key, (admitted, deadline), cancels).unwrap_or(Submitted::Alone))
+        Ok(self.run(backend, key, (admitted, limit), cancels).unwrap_or(Submitted::Alone))
     }
 
     /// Admits a staged operation. `None` if it waits for room. The caller flushes.
@@ -152,11 +152,11 @@ impl Shared {
         self: &Arc<Self>,
         backend: &dyn Backend,
         key: Key,
-        (admitted, deadline): (Admitted, Option<Instant>),
+        (admitted, limit): (Admitted, Option<Duration>),
         cancels: u64,
     ) -> Option<Submitted> {
-        if let Some(deadline) = deadline {
-            self.schedule(deadline, key);
+        if let Some(limit) = limit {
+            self.schedule(limit, key);
         }
         match admitted {
             Admitted::Run(request) => {
@@ -189,8 +189,8 @@ impl Shared {
         let mut ended = Some((key, completion));
         while let Some((key, completion)) = ended.take() {
             let cancels = self.table.cancels();
-            let mut effects = self.table.complete(key, completion, &self.stats);
-            if let Some(request) = effects.next.take() {
+            let (effects, next) = self.table.complete(key, completion, &self.stats);
+            if let Some(request) = next {
                 submitted = true;
                 ended = self.submit_waiting(request, cancels).map(|Finished { key, completion }| (key, completion));
             }
@@ -201,17 +201,16 @@ impl Shared {
 
     /// Tells others of what has happened. Runs their code, and is called without a lock.
     pub(crate) fn tell(&self, effects: Effects) {
-        let Effects { waker, orphan, idle, drained, .. } = effects;
-        if let Some((orphan, completion, fd)) = orphan {
-            guarded(|| orphan.discard(completion));
-            drop(fd);
-        }
+        let Effects { waker, idle, rare, .. } = effects;
         if idle && self.driver_waits.load(Ordering::SeqCst) {
-            if let Some(drive) = self.drive.get().and_then(Weak::upgrade) {
-                drive.notify();
-            }
+            self.drive.get().and_then(Weak::upgrade).into_iter().for_each(|drive| drive.notify());
         }
-        waker.into_iter().chain(drained.into_iter().map(|(_, waker)| waker)).for_each(wake);
+        if let Some(rare) = rare {
+            tell_rare(*rare);
+        }
+        if let Some(waker) = waker {
+            wake(waker);
+        }
     }
 
     /// Submits an operation that has waited. Gives it back if it has ended already.
@@ -295,29 +294,28 @@ impl Shared {
 
     /// An operation may take so long, from when it starts or from now on.
     pub(crate) fn limit(self: &Arc<Self>, key: Key, timeout: Duration) {
-        let (before, deadline) = self.table.set_timeout(key, timeout);
-        if let Some(before) = before {
-            self.unschedule(before, key);
-        }
-        if let Some(deadline) = deadline {
-            self.schedule(deadline, key);
+        if self.table.set_timeout(key, timeout) {
+            self.schedule(timeout, key);
         }
     }
 
-    /// Lets an operation expire at a deadline. Where there can be no thread to watch the time, it
-    /// counts as up.
-    fn schedule(self: &Arc<Self>, deadline: Instant, key: Key) {
+    /// Lets an operation expire after a time, which begins now. Where there can be no thread to watch
+    /// it, it counts as up.
+    fn schedule(self: &Arc<Self>, limit: Duration, key: Key) {
+        let Some(deadline) = Instant::now().checked_add(limit) else {
+            return;
+        };
         for key in self.timer.schedule(deadline, key, self) {
             self.expire(key);
         }
         if !self.table.contains(key) {
-            self.unschedule(deadline, key); // it has ended meanwhile, and its future has looked for no deadline
+            self.unschedule(key); // it has ended meanwhile, and its future has looked for no deadline
         }
     }
 
-    /// A deadline no longer matters.
-    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
-        self.timer.unschedule(deadline, key);
+    /// An operation's deadline no longer matters. Gives it, if there was one.
+    pub(crate) fn unschedule(&self, key: Key) -> Option<Instant> {
+        self.timer.unschedule(key)
     }
 
     /// Waits for a driver's descriptor, unless nothing is in flight. `wait` is what waits.
@@ -339,4 +337,14 @@ impl Shared {
 /// Wakes a task; a waker that panics stops nobody else.
 pub(crate) fn wake(waker: Waker) {
     guarded(|| waker.wake());
+}
+
+/// Tells others of what seldom happens.
+#[cold]
+fn tell_rare(Rare { orphan, drained }: Rare) {
+    if let Some((orphan, completion, fd)) = orphan {
+        guarded(|| orphan.discard(completion));
+        drop(fd);
+    }
+    drained.into_iter().for_each(|(_, waker)| wake(waker));
 }

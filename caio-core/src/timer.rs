@@ -3,7 +3,7 @@
 use crate::key::Key;
 use crate::shared::Shared;
 use crate::support::{lock, spawn};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ struct Clock {
 struct State {
     /// The deadlines, earliest first.
     deadlines: BTreeSet<(Instant, Key)>,
+    /// The same by operation.
+    by_key: HashMap<Key, Instant>,
     /// Whether the thread is there.
     running: bool,
     /// Whether the thread is to end.
@@ -37,7 +39,7 @@ struct State {
 impl Timer {
     /// No deadlines, no thread.
     pub(crate) fn new() -> Self {
-        let state = State { deadlines: BTreeSet::new(), running: false, stopped: false };
+        let state = State { deadlines: BTreeSet::new(), by_key: HashMap::new(), running: false, stopped: false };
         Self(Arc::new(Clock { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
@@ -45,7 +47,9 @@ impl Timer {
     /// operations that it should watch.
     pub(crate) fn schedule(&self, deadline: Instant, key: Key, shared: &Arc<Shared>) -> Vec<Key> {
         let mut state = lock(&self.0.state);
+        state.remove(key);
         state.deadlines.insert((deadline, key));
+        state.by_key.insert(key, deadline);
         let earliest = state.deadlines.first() == Some(&(deadline, key));
         let start = !std::mem::replace(&mut state.running, true);
         drop(state);
@@ -66,18 +70,28 @@ impl Timer {
         }
         let mut state = lock(&self.0.state);
         state.running = false;
+        state.by_key.clear();
         std::mem::take(&mut state.deadlines).into_iter().map(|(_, key)| key).collect()
     }
 
-    /// A deadline no longer matters.
-    pub(crate) fn unschedule(&self, deadline: Instant, key: Key) {
-        lock(&self.0.state).deadlines.remove(&(deadline, key));
+    /// An operation's deadline no longer matters. Gives it, if there was one.
+    pub(crate) fn unschedule(&self, key: Key) -> Option<Instant> {
+        lock(&self.0.state).remove(key)
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&self) {
         lock(&self.0.state).stopped = true;
         self.0.changed.notify_one();
+    }
+}
+
+impl State {
+    /// Takes an operation's deadline out.
+    fn remove(&mut self, key: Key) -> Option<Instant> {
+        let deadline = self.by_key.remove(&key)?;
+        self.deadlines.remove(&(deadline, key));
+        Some(deadline)
     }
 }
 
@@ -90,7 +104,7 @@ impl Clock {
             let now = Instant::now();
             match next {
                 Some((deadline, key)) if deadline <= now => {
-                    state.deadlines.remove(&(deadline, key));
+                    state.remove(key);
                     drop(state);
                     if let Some(shared) = shared.upgrade() {
                         shared.expire(key);

@@ -19,8 +19,8 @@ unsafe impl Backend for Engine {
     fn submit(&self, request: Request) -> Result<Submitted, Finished> {
         match self.routes.choose(&request, &self.opcodes, self.completions()) {
             Destination::Pool { fallback: false } => self.submit_to_pool(request),
-            Destination::Ring { force_async, copies } if self.mailbox.is_some() || self.start_reaper() => {
-                self.submit_to_ring(request, force_async, copies)
+            Destination::Ring { force_async, cost } if self.mailbox.is_some() || self.start_reaper() => {
+                self.submit_to_ring(request, force_async, cost)
             }
             Destination::Pool { fallback: true } | Destination::Ring { .. } => self.fall_back(request),
         }

@@ -2,7 +2,6 @@
 
 use crate::buffers::BufPool;
 use crate::probe;
-use crate::ring::Counters;
 use crate::routes::Routes;
 use caio_core::{BackendKind, Context, Driver, Settings, SharedFd};
 use std::fmt;
@@ -54,8 +53,8 @@ pub(crate) struct Options {
     pub(crate) completions: Option<u32>,
     /// Operations that the kernel is to lack, where a test says so.
     pub(crate) without: Vec<u8>,
-    /// What tests count.
-    pub(crate) counters: Counters,
+    /// Counts the system calls that submit, for tests.
+    pub(crate) submissions: Arc<AtomicUsize>,
     /// How long a shutdown waits for the kernel. What it has not let go of then is leaked.
     pub(crate) drain_limit: Duration,
 }
@@ -71,7 +70,7 @@ impl Default for Options {
             routes: Routes::default(),
             completions: None,
             without: Vec::new(),
-            counters: Counters::default(),
+            submissions: Arc::default(),
             drain_limit: Duration::from_secs(60),
         }
     }
@@ -173,13 +172,7 @@ impl Builder {
     /// What counts the system calls that submit, for tests.
     #[doc(hidden)]
     pub fn submissions(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.options.counters.submissions)
-    }
-
-    /// What counts the cancels that found what they were to cancel, for tests.
-    #[doc(hidden)]
-    pub fn cancels(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.options.counters.cancels)
+        Arc::clone(&self.options.submissions)
     }
 
     /// How long a shutdown waits for the kernel, for tests.

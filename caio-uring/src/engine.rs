@@ -136,7 +136,7 @@ impl Engine {
         &self,
         request: Request,
         force_async: bool,
-        copies: usize,
+        cost: usize,
     ) -> Result<Submitted, Finished> {
         let (class, depth) = (request.class(), request.direct_depth());
         let entry = prep(&request, &self.opcodes, &self.registered, force_async);
@@ -146,7 +146,7 @@ impl Engine {
         let ring = self.shards.mine(|| self.config.another(&self.event, &self.registered));
         // SAFETY: the table keeps the operation's memory and file until it is completed, which happens
         // once this entry's completion was reaped, or once it was given back.
-        if unsafe { ring.stage(entry, copies) }.is_err() {
+        if unsafe { ring.stage(entry, cost) }.is_err() {
             return self.fall_back(request);
         }
         let _carried_by_the_kernel = request.into_key();

@@ -5,7 +5,7 @@ use crate::driver::UringDriver;
 use crate::engine::{Engine, Parts};
 use crate::prep::{Opcodes, Registered};
 use crate::refusal::{self, ENTER, REGISTER, SETUP};
-use crate::ring::{Budget, Contended, Counters, Cqe, Flushed, Ring};
+use crate::ring::{Budget, Contended, Cqe, Flushed, Ring};
 use crate::routes::Completions;
 use caio_core::{BackendKind, Completer, Drive, Opened, Refusal, Settings};
 use caio_sys::eventfd::EventFd;
@@ -14,6 +14,7 @@ use io_uring::IoUring;
 use io_uring::register::Probe;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -35,10 +36,10 @@ pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, 
 /// Opens the backend. Where there is no memory for a ring, one of half the depth is tried, and so on.
 pub(crate) fn open_with(settings: &Settings, completer: Completer, options: Options) -> Result<Opened, Refusal> {
     let event = EventFd::new().map_err(|error| refusal::of_call("eventfd", error))?;
-    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, counters, drain_limit } =
+    let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, submissions, drain_limit } =
         options;
     let registered = Registered::new(files, buffers);
-    let mut config = RingConfig { max_requests: settings.max_requests, sqpoll, iopoll, completions, counters };
+    let mut config = RingConfig { max_requests: settings.max_requests, sqpoll, iopoll, completions, submissions };
     let uring = loop {
         match config.setup() {
             Err(error) if error.raw_os_error() == Some(libc::ENOMEM) && config.max_requests > MIN_REQUESTS => {
@@ -71,8 +72,8 @@ pub(crate) struct RingConfig {
     iopoll: bool,
     /// How many completions there is room for, where a test says so.
     completions: Option<u32>,
-    /// What tests count.
-    counters: Counters,
+    /// Counts the system calls that submit, for tests.
+    submissions: Arc<AtomicUsize>,
 }
 
 impl RingConfig {
@@ -146,7 +147,7 @@ fn register(uring: IoUring, config: &RingConfig, event: &EventFd, registered: &R
     let submitter = uring.submitter();
     submitter.register_eventfd(event.as_raw_fd()).map_err(|error| refusal::of_call(REGISTER, error))?;
     registered.register(&submitter)?;
-    Ok(Ring::new(uring, config.max_requests, config.counters.clone()))
+    Ok(Ring::new(uring, config.max_requests, Arc::clone(&config.submissions)))
 }
 
 /// Sends a request that does nothing through a ring, so that a system call that is forbidden is found out now.

@@ -6,8 +6,10 @@ use caio_core::{Completion, Fact, Key};
 use std::io;
 use std::sync::atomic::Ordering;
 
-/// How many completions are taken under one lock.
-const MAX_BATCH: usize = 64;
+/// How many completions are taken under one lock. The room for them is zeroed each time.
+const MAX_BATCH: usize = 16;
+/// How many batches of a ring one poll takes.
+const MAX_BATCHES: usize = 4;
 
 /// What was taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,14 +23,18 @@ pub(crate) struct Taken {
 }
 
 impl Engine {
-    /// Delivers what is there and nobody else is taking, at most a batch of each ring.
+    /// Delivers what is there and nobody else is taking, at most some batches of each ring.
     pub(crate) fn reap_some(&self) {
         let grouped = self.coalescing.is_on();
         let waiting = grouped && self.completer.waiting() != 0;
         let mut cqes = [Cqe::default(); MAX_BATCH];
         let mut taken = Taken::default();
         for ring in self.shards.iter() {
-            self.take_batch(ring, &mut cqes, Contended::Leave, &mut taken);
+            for _ in 0..MAX_BATCHES {
+                if self.take_batch(ring, &mut cqes, Contended::Leave, &mut taken) < MAX_BATCH {
+                    break;
+                }
+            }
         }
         if taken.flush || taken.completions != 0 && (waiting || !grouped) {
             self.after_reaping();

@@ -4,6 +4,12 @@ use crate::facts;
 use crate::prep::Opcodes;
 use caio_core::{MAX_INLINE_BYTES, OpClass, Request};
 
+/// How many bytes of a long `O_DIRECT` transfer count as one that is copied. Their pages are pinned,
+/// which takes half as long; but 4 MiB of them take some 0.4 ms, and one flush may.
+const PINNED_PER_COPIED: usize = 16;
+/// How much submitting an operation may cost its caller, in bytes copied.
+const MAX_COST: usize = MAX_INLINE_BYTES;
+
 /// Which way a kind of operation takes.
 ///
 /// ```
@@ -66,8 +72,8 @@ pub(crate) enum Destination {
     Ring {
         /// Whether a thread of the kernel's begins it.
         force_async: bool,
-        /// How many bytes may be copied while it is submitted.
-        copies: usize,
+        /// How long submitting it takes: as long as copying so many bytes.
+        cost: usize,
     },
     /// The pool.
     Pool {
@@ -119,8 +125,14 @@ impl Routes {
         if !able || !opcodes.can(op) {
             return Destination::Pool { fallback: true };
         }
-        let copies = if matches!(class, OpClass::CachedRead | OpClass::BufferedWrite) { op.bytes() } else { 0 };
-        let force_async = copies > MAX_INLINE_BYTES || !facts::is_prompt(request.fd());
-        Destination::Ring { force_async, copies: if force_async { 0 } else { copies } }
+        let cost = match class {
+            // The page cache's bytes are copied.
+            OpClass::CachedRead | OpClass::BufferedWrite => op.bytes(),
+            // The pages of a long one are pinned.
+            OpClass::Direct if op.bytes() > MAX_INLINE_BYTES => op.bytes() / PINNED_PER_COPIED,
+            OpClass::Direct | OpClass::Sync | OpClass::Position | OpClass::Stream => 0,
+        };
+        let force_async = cost > MAX_COST || !facts::is_prompt(request.fd());
+        Destination::Ring { force_async, cost: if force_async { 0 } else { cost } }
     }
 }

@@ -3,6 +3,8 @@
 mod bounds;
 mod buffers;
 mod control;
+#[allow(unsafe_code)]
+mod discarded;
 mod errors;
 mod lifetime;
 mod offsets;
@@ -17,9 +19,21 @@ mod devices;
 #[cfg(target_os = "linux")]
 mod direct;
 #[cfg(target_os = "linux")]
+mod driver;
+#[cfg(target_os = "linux")]
 mod fork;
+#[cfg(target_os = "linux")]
+mod full;
+#[cfg(target_os = "linux")]
+mod sinks;
+#[cfg(target_os = "linux")]
+mod sources;
 #[cfg(unix)]
 mod streams;
+#[cfg(target_os = "linux")]
+mod waiting;
+#[cfg(unix)]
+mod wakers;
 
 #[cfg_attr(target_os = "linux", path = "system_linux.rs")]
 #[cfg_attr(all(unix, not(target_os = "linux")), path = "system_unix.rs")]
@@ -44,34 +58,54 @@ pub(crate) struct Case {
 pub(crate) enum Company {
     /// With other cases, in other threads.
     Others,
-    /// Alone: it forks, and its child would keep the others' descriptors open; or it changes or counts what the
-    /// process has.
+    /// Alone: it forks, and its child would keep the others' descriptors open; or it needs much of the machine.
     Alone,
+    /// In a process of its own, whose main thread runs it: it counts or changes what a process has.
+    Process,
+    /// As before, as a user without rights.
+    Nobody,
 }
 
-/// The cases of a theme: each has the name of its function. After `alone` come those that run alone.
+/// The cases of a theme: each has the name of its function. After `alone`, `process` and `nobody` come those that may
+/// not run beside others.
 macro_rules! cases {
-    ($theme:literal: $($case:ident),* $(,)? $(; alone: $($alone:ident),+ $(,)?)?) => {
+    ($theme:literal: $($case:ident),* $(,)? $(; $company:ident: $($other:ident),+ $(,)?)*) => {
         /// The cases of this theme.
         pub(super) const CASES: &[$crate::cases::Case] = &[
             $($crate::cases::Case {
                 name: concat!($theme, "::", stringify!($case)),
-                company: $crate::cases::Company::Others,
+                company: $crate::cases::company!(others),
                 run: $case,
             },)*
             $($($crate::cases::Case {
-                name: concat!($theme, "::", stringify!($alone)),
-                company: $crate::cases::Company::Alone,
-                run: $alone,
-            },)+)?
+                name: concat!($theme, "::", stringify!($other)),
+                company: $crate::cases::company!($company),
+                run: $other,
+            },)+)*
         ];
     };
 }
-use cases;
+/// With whom the cases after a word may run.
+macro_rules! company {
+    (others) => {
+        $crate::cases::Company::Others
+    };
+    (alone) => {
+        $crate::cases::Company::Alone
+    };
+    (process) => {
+        $crate::cases::Company::Process
+    };
+    (nobody) => {
+        $crate::cases::Company::Nobody
+    };
+}
+use {cases, company};
 
 /// All cases, theme by theme.
 pub(crate) fn all() -> Vec<Case> {
-    let themes: [&[Case]; 11] = [
+    let themes: [&[Case]; 12] = [
+        discarded::CASES,
         transfer::CASES,
         vectored::CASES,
         offsets::CASES,

@@ -16,7 +16,6 @@ mod direct;
 #[allow(unsafe_code)]
 mod limits;
 #[cfg(unix)]
-#[allow(unsafe_code)]
 mod pipe;
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
@@ -36,5 +35,7 @@ pub use direct::{BLOCK, direct_file, open_direct};
 pub use limits::{Resource, limit};
 #[cfg(unix)]
 pub use pipe::{pipe, pipe_ends, pipe_to};
+#[cfg(target_os = "linux")]
+pub(crate) use process::{again, become_nobody, is_started_for};
 #[cfg(target_os = "linux")]
 pub use process::{alone, as_nobody, in_child};

@@ -29,19 +29,33 @@ pub fn as_nobody(test: &str, body: impl FnOnce()) {
     if std::env::var_os(MARK).is_none() && unsafe { libc::geteuid() } != 0 {
         return println!("SKIP: only root can become another user");
     }
-    start(test, body, |command| {
-        command.uid(NOBODY).gid(NOBODY).current_dir("/");
-    });
+    start(test, body, become_nobody);
+}
+
+/// Has a program run as a user without rights.
+pub(crate) fn become_nobody(command: &mut Command) {
+    command.uid(NOBODY).gid(NOBODY).current_dir("/");
+}
+
+/// Whether this process was started for a test.
+pub(crate) fn is_started_for(test: &str) -> bool {
+    std::env::var_os(MARK).is_some_and(|name| name == test)
+}
+
+/// This test program again, for one test.
+pub(crate) fn again(test: &str) -> Command {
+    // By this name, because the folder that it is in may not be open to others.
+    let mut command = Command::new("/proc/self/exe");
+    command.args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]).env(MARK, test);
+    command
 }
 
 /// Starts the test program again, or is what was started.
 fn start(test: &str, body: impl FnOnce(), prepare: impl FnOnce(&mut Command)) {
-    if std::env::var_os(MARK).is_some_and(|name| name == test) {
+    if is_started_for(test) {
         return body();
     }
-    // By this name, because the folder that it is in may not be open to others.
-    let mut command = Command::new("/proc/self/exe");
-    command.args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"]).env(MARK, test);
+    let mut command = again(test);
     prepare(&mut command);
     let output = match command.output() {
         Ok(output) => output,

@@ -75,6 +75,17 @@ const MAX_MISSES: u32 = 4;
 /// How many operations go by before the inline route is tried again.
 const PAUSE: u32 = 256;
 
+/// What a file's operations have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traits {
+    /// They may have to wait for somebody else.
+    Stream,
+    /// They pass the page cache by.
+    Direct,
+    /// They go through it.
+    Cached,
+}
+
 /// What is known about a file.
 #[derive(Debug)]
 pub(super) struct Facts {
@@ -149,6 +160,19 @@ impl SharedFd {
     #[inline]
     pub fn is_direct(&self) -> bool {
         self.bits() & DIRECT != 0
+    }
+
+    /// What its operations have in common.
+    #[inline]
+    pub(crate) fn traits(&self) -> Traits {
+        /// The first kind that may wait, as a number of the bits.
+        const MAY_WAIT: u32 = FileKind::Pipe as u32 + 1;
+        let bits = self.bits();
+        match () {
+            () if bits & KIND >= MAY_WAIT => Traits::Stream,
+            () if bits & DIRECT != 0 => Traits::Direct,
+            () => Traits::Cached,
+        }
     }
 
     /// Whether a fact holds; `ask` is called where that is not known.
@@ -231,6 +255,13 @@ mod tests {
     /// Some file.
     fn file() -> SharedFd {
         tempfile::tempfile().unwrap().into()
+    }
+
+    #[test]
+    fn kinds_that_may_wait_come_after_those_that_do_not() {
+        let mut may_wait = FileKind::ALL.map(FileKind::may_wait).into_iter();
+        assert!(may_wait.by_ref().take(FileKind::Pipe as usize).all(|waits| !waits));
+        assert!(may_wait.all(|waits| waits));
     }
 
     #[test]

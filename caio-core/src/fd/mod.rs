@@ -2,6 +2,7 @@
 
 mod facts;
 
+pub(crate) use facts::Traits;
 pub use facts::{Fact, FileKind};
 
 use crate::close;

@@ -305,8 +305,8 @@ impl<P: Payload> Operation<P> {
         }
         let part = self.part(&flight);
         let (abandoned, mut effects) = shared.table.abandon(key, || (self.orphan)(self.payload.transfer(), part));
-        if let Some(deadline) = effects.deadline {
-            shared.unschedule(deadline, key);
+        if effects.timed {
+            shared.unschedule(key);
         }
         drop(effects.waker.take()); // it is this future's own
         shared.tell(effects);
@@ -320,8 +320,8 @@ impl<P: Payload> Operation<P> {
                 ctx.backend_ref().arm();
             }
             table::Abandoned::Ended(ended) => {
-                if let Some(deadline) = ended.deadline {
-                    shared.unschedule(deadline, key);
+                if ended.timed {
+                    shared.unschedule(key);
                 }
                 (self.orphan)(self.payload.transfer(), part).discard(ended.completion);
             }
@@ -347,7 +347,10 @@ impl<P: Payload> fmt::Debug for Operation<P> {
 }
 
 impl<P: Payload> Drop for Operation<P> {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        if let State::InFlight(_) = self.state {
+            self.leave();
+        }
     }
 }

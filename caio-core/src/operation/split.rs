@@ -8,7 +8,7 @@ use crate::op::{MAX_INLINE_BYTES, Op, OpClass};
 use crate::payload::{Part, Payload};
 use crate::policy::WaitPolicies;
 use crate::request::Attempt;
-use crate::table::{Described, Ended};
+use crate::table::Described;
 use std::time::Instant;
 
 /// What must at least be left of a read for it to be split: handing a part over takes about as long
@@ -103,11 +103,11 @@ impl<P: Payload> Operation<P> {
 
     /// Has the next poll go on where the beginning could not be read, in what is left of the
     /// operation's time.
-    pub(super) fn resume(&mut self, ended: Ended) {
-        if let Some(deadline) = ended.deadline {
+    pub(super) fn resume(&mut self, fd: SharedFd, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
             self.timeout = Some(deadline.saturating_duration_since(Instant::now()));
         }
-        self.fd = Some(ended.fd);
+        self.fd = Some(fd);
         self.state = State::New;
     }
 

@@ -109,8 +109,10 @@ impl<P: Payload> Operation<P> {
         }
         let shared = self.ctx.shared();
         let class = described.class;
-        shared.stats.transferred(described.op.is_read(), self.done);
-        described.op = described.op.part(self.done, usize::MAX);
+        if self.done != 0 {
+            shared.stats.transferred(described.op.is_read(), self.done);
+            described.op = described.op.part(self.done, usize::MAX);
+        }
         let spins = waker.is_some() && self.may_spin(class);
         let ended = shared.table.ended();
         if let Err(error) = self.submit_part(described, waker.filter(|_| !spins)) {
@@ -126,13 +128,13 @@ impl<P: Payload> Operation<P> {
     /// Submits what is left of the operation. The future's state says so before the backend is
     /// called, which may panic.
     pub(super) fn submit_part(&mut self, described: Described, waker: Option<&Waker>) -> io::Result<()> {
-        let ctx = self.ctx.share();
+        let Self { ctx, state, .. } = self;
         let shared = ctx.shared();
         let class = described.class;
         let number = if class == OpClass::Direct { shared.table.depth.start() } else { 0 };
         let entered = |key| {
             let flight = InFlight { number, ..InFlight::new(key, class, Wait::Unflushed) };
-            self.state = State::InFlight(flight);
+            *state = State::InFlight(flight);
         };
         let submitted = shared.start(ctx.backend_ref(), described, waker, entered)?;
         if let State::InFlight(flight) = &mut self.state {

@@ -16,21 +16,28 @@ impl<P: Payload> Operation<P> {
     /// Starts the operation, or looks for its end.
     pub(crate) fn poll_end(&mut self, cx: &mut TaskContext<'_>) -> Poll<End> {
         match &self.state {
-            State::New if coop::is_spent() => return yield_now(cx),
+            State::New if coop::is_spent() => yield_now(cx),
             State::New => match self.start(Some(cx.waker())) {
-                Started::Ended(end) => self.state = State::Ended(end),
-                Started::Partly => return yield_now(cx),
-                Started::InFlight => return self.poll_started(cx),
+                Started::Ended(end) => {
+                    self.state = State::Taken;
+                    Poll::Ready(end)
+                }
+                Started::Partly => yield_now(cx),
+                Started::InFlight => self.poll_started(cx),
             },
-            State::InFlight(_) => return self.poll_in_flight(cx),
-            State::Ended(_) | State::Taken => {}
+            State::InFlight(_) => self.poll_in_flight(cx),
+            State::Ended(_) | State::Taken => Poll::Ready(self.take_ended()),
         }
-        Poll::Ready(match std::mem::replace(&mut self.state, State::Taken) {
+    }
+
+    /// The end of an operation that had ended before it was polled.
+    fn take_ended(&mut self) -> End {
+        match std::mem::replace(&mut self.state, State::Taken) {
             State::Ended(end) => end,
             State::New | State::InFlight(_) | State::Taken => {
                 End { result: Err(error::polled_again()), cancelled: false }
             }
-        })
+        }
     }
 
     /// Looks for the end of an operation that has just started. Where it is one of several, the
@@ -156,11 +163,9 @@ impl<P: Payload> Operation<P> {
                 policy.end(lease, true);
             }
         }
-        if let Some(deadline) = ended.deadline {
-            shared.unschedule(deadline, flight.key);
-        }
+        let deadline = if ended.timed { shared.unschedule(flight.key) } else { None };
         if !self.join(&flight) && matches!(ended.completion, Completion::Done(_)) {
-            self.resume(ended);
+            self.resume(ended.fd, deadline);
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -20,7 +20,7 @@ use crate::{SharedFd, error};
 use slab::Slab;
 use std::io;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// All operations of one context.
 ///
@@ -74,8 +74,8 @@ pub(crate) struct Ended {
     pub(crate) completion: Completion,
     /// Whether its time was up.
     pub(crate) expired: bool,
-    /// A deadline that no longer matters.
-    pub(crate) deadline: Option<Instant>,
+    /// Whether the timer has a deadline of it.
+    pub(crate) timed: bool,
     /// Its file, to be released without a lock.
     pub(crate) fd: SharedFd,
     /// Whether it was to transfer bytes.
@@ -105,18 +105,23 @@ pub(crate) enum Abandoned {
 pub(crate) struct Effects {
     /// Whom to wake.
     pub(crate) waker: Option<Waker>,
-    /// The memory and the file that a dropped future left behind.
-    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
-    /// The operation that now has room.
-    pub(crate) next: Option<Request>,
     /// Whether the backend is to be asked to cancel the operation.
     pub(crate) ask_backend: bool,
     /// Whether nothing runs any more.
     pub(crate) idle: bool,
+    /// Whether the timer has a deadline that no longer matters.
+    pub(crate) timed: bool,
+    /// What is rarer.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// What others are seldom to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// The memory and the file that a dropped future left behind.
+    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
     /// Whom to wake because nothing runs and nothing waits.
     pub(crate) drained: Vec<(u64, Waker)>,
-    /// A deadline that no longer matters.
-    pub(crate) deadline: Option<Instant>,
 }
 
 impl Table {
@@ -146,9 +151,9 @@ impl Table {
         state.enter(&mut slot)
     }
 
-    /// Lets a staged operation run, or wait in its turn. Its time begins; the deadline is to be
-    /// scheduled.
-    pub(crate) fn admit(&self, key: Key) -> (Admitted, Option<Instant>) {
+    /// Lets a staged operation run, or wait in its turn. Its time begins, which is to be watched if it
+    /// is limited.
+    pub(crate) fn admit(&self, key: Key) -> (Admitted, Option<Duration>) {
         let mut state = lock(&self.state);
         state.admit(key, &self.depth)
     }
@@ -158,12 +163,12 @@ impl Table {
         &self,
         described: Described,
         waker: Option<Waker>,
-    ) -> io::Result<(Key, Admitted, Option<Instant>)> {
+    ) -> io::Result<(Key, Admitted, Option<Duration>)> {
         let mut slot = Some(Slot::new(described, waker));
         let mut state = lock(&self.state);
         let key = state.enter(&mut slot)?;
-        let (admitted, deadline) = state.admit(key, &self.depth);
-        Ok((key, admitted, deadline))
+        let (admitted, limit) = state.admit(key, &self.depth);
+        Ok((key, admitted, limit))
     }
 
     /// Says how urgent a staged operation is.
@@ -173,19 +178,16 @@ impl Table {
         }
     }
 
-    /// Says how long an operation may take. Gives the deadline that this replaces, and the one that
-    /// is to be scheduled.
-    pub(crate) fn set_timeout(&self, key: Key, timeout: Duration) -> (Option<Instant>, Option<Instant>) {
+    /// Says how long an operation may take. Says whether that time begins now.
+    pub(crate) fn set_timeout(&self, key: Key, timeout: Duration) -> bool {
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key).filter(|slot| !matches!(slot.stage, Stage::Done(_))) else {
-            return (None, None);
+            return false;
         };
         slot.described.timeout = Some(timeout);
-        let before = slot.deadline.take();
-        if !matches!(slot.stage, Stage::Staged) {
-            slot.start_clock();
-        }
-        (before, slot.deadline)
+        let begins = !matches!(slot.stage, Stage::Staged);
+        slot.timed |= begins;
+        begins
     }
 
     /// Takes the result, or leaves the waker if there is none yet. Cloning or dropping a waker runs
@@ -238,7 +240,7 @@ impl Table {
         if matches!(slot.stage, Stage::Running) {
             slot.orphan = Some(make());
             effects.waker = slot.waker.take();
-            effects.deadline = slot.deadline.take();
+            effects.timed = slot.timed;
             return (Abandoned::Running { reads: slot.described.op.is_read() }, effects);
         }
         let slot = state.slots.remove(key.index());
@@ -251,7 +253,7 @@ impl Table {
         let ended = match &slot.stage {
             Stage::Done(_) => Abandoned::Ended(slot.into_ended()),
             Stage::Staged | Stage::Waiting | Stage::Running => {
-                effects.deadline = slot.deadline;
+                effects.timed = slot.timed;
                 drop(slot);
                 Abandoned::NeverRan { waited }
             }
@@ -304,29 +306,31 @@ impl Table {
 
     /// The backend is done with an operation. It is counted before anybody can see that it has
     /// ended.
-    pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> Effects {
+    /// Gives the operation that now has room.
+    pub(crate) fn complete(&self, key: Key, completion: Completion, stats: &Counters) -> (Effects, Option<Request>) {
         let mut effects = Effects::default();
         let mut state = lock(&self.state);
         let Some(slot) = state.slot(key).filter(|slot| matches!(slot.stage, Stage::Running)) else {
-            return effects;
+            return (effects, None);
         };
         stats.ended(slot.described.op.is_read(), &completion);
         effects.waker = slot.waker.take();
         let bound = slot.bound();
         if let Some(orphan) = slot.orphan.take() {
             let slot = state.slots.remove(key.index());
-            effects.orphan = Some((orphan, completion, slot.described.fd));
+            effects.rare =
+                Some(Box::new(Rare { orphan: Some((orphan, completion, slot.described.fd)), drained: Vec::new() }));
         } else {
             slot.stage = Stage::Done(completion);
         }
         state.admissions[bound as usize].running -= 1;
         self.ended.store(self.ended.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-        effects.next = state.next_waiting(bound, &self.depth);
+        let next = state.next_waiting(bound, &self.depth);
         effects.idle = state.running() == 0;
         if effects.idle {
             state.look_for_drain(&mut effects);
         }
-        effects
+        (effects, next)
     }
 
     /// How many operations that ran have ended. It changes when one does.
@@ -461,7 +465,7 @@ impl State {
     }
 
     /// Lets a staged operation run, or wait in its turn.
-    fn admit(&mut self, key: Key, depth: &Depth) -> (Admitted, Option<Instant>) {
+    fn admit(&mut self, key: Key, depth: &Depth) -> (Admitted, Option<Duration>) {
         let closed = self.closed;
         let Some(slot) = self.slot(key).filter(|slot| matches!(slot.stage, Stage::Staged)) else {
             return (Admitted::Gone(None), None);
@@ -470,18 +474,17 @@ impl State {
             slot.stage = Stage::Done(Completion::Done(Err(reason())));
             return (Admitted::Gone(slot.waker.take()), None);
         }
-        slot.start_clock();
-        let (bound, deadline) = (slot.bound(), slot.deadline);
+        let (bound, limit) = (slot.bound(), slot.start_clock());
         let admission = &mut self.admissions[bound as usize];
         if !admission.has_room() {
             admission.wait(key);
             if let Some(slot) = self.slot(key) {
                 slot.stage = Stage::Waiting;
             }
-            return (Admitted::Queued, deadline);
+            return (Admitted::Queued, limit);
         }
         admission.running += 1;
-        (self.run(key, depth).map_or(Admitted::Gone(None), Admitted::Run), deadline)
+        (self.run(key, depth).map_or(Admitted::Gone(None), Admitted::Run), limit)
     }
 
     /// The request of an operation that has room now.
@@ -523,7 +526,7 @@ impl State {
     /// Takes those who wait for that out, if it is so.
     fn look_for_drain(&mut self, effects: &mut Effects) {
         if !self.drains.is_empty() && self.is_drained() {
-            effects.drained = std::mem::take(&mut self.drains);
+            effects.rare.get_or_insert_default().drained = std::mem::take(&mut self.drains);
         }
     }
 }
@@ -536,6 +539,6 @@ impl Slot {
             Stage::Done(completion) => completion,
             Stage::Staged | Stage::Waiting | Stage::Running => Completion::Cancelled,
         };
-        Ended { completion, expired: self.expired, deadline: self.deadline, fd: self.described.fd, transfers }
+        Ended { completion, expired: self.expired, timed: self.timed, fd: self.described.fd, transfers }
     }
 }

@@ -8,7 +8,7 @@ use crate::op::{IoPriority, Op, OpClass};
 use crate::payload::Orphan;
 use crate::request::{Request, Terms};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is asked for, on which file, and how.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ pub(super) struct Slot {
     pub(super) cancel_asked: bool,
     /// Whether its time is up.
     pub(super) expired: bool,
-    /// When its time is up, once that is scheduled.
-    pub(super) deadline: Option<Instant>,
+    /// Whether the timer has a deadline of it.
+    pub(super) timed: bool,
     /// How often it was submitted again.
-    pub(super) reissues: u32,
+    pub(super) reissues: u8,
 }
 
 /// How far an operation has come.
@@ -72,7 +72,7 @@ impl Slot {
             orphan: None,
             cancel_asked: false,
             expired: false,
-            deadline: None,
+            timed: false,
             reissues: 0,
         }
     }
@@ -92,15 +92,16 @@ impl Slot {
         matches!(self.stage, Stage::Waiting) && self.is(key)
     }
 
-    /// Its time begins.
-    pub(super) fn start_clock(&mut self) {
-        self.deadline = self.described.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    /// Its time begins: how long that is, if it is limited.
+    pub(super) fn start_clock(&mut self) -> Option<Duration> {
+        self.timed = self.described.timeout.is_some();
+        self.described.timeout
     }
 
     /// The token for a backend.
     pub(super) fn request(&self, key: Key, direct_depth: u32) -> Request {
         let Described { op, fd, class, priority, .. } = &self.described;
-        let terms = Terms { class: *class, priority: *priority, direct_depth, reissues: self.reissues };
+        let terms = Terms { class: *class, priority: *priority, direct_depth, reissues: self.reissues.into() };
         Request::new(key, op.duplicate(), fd.share(), terms)
     }
 }

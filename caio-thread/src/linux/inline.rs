@@ -74,7 +74,7 @@ fn write(attempt: Attempt<'_>) -> Attempted {
         return attempt.missed();
     }
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
-    match unsafe { transfer(op, fd, RwFlags::NOWAIT) } {
+    match unsafe { transfer(op, fd.as_fd(), RwFlags::NOWAIT) } {
         // The rest would have had to wait. All of it again is the same write, unless it went to the end of the file.
         Ok(bytes) if bytes < asked && !is_append(fd) => attempt.missed(),
         // SAFETY: so many bytes were written; no memory was read into.

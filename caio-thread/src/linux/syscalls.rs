@@ -5,7 +5,7 @@ use caio_core::{Finished, IoPriority, Op, Region, Request, SharedFd};
 use caio_sys::rw::{self, Direction, RwFlags, iovec};
 use caio_sys::sched::{IoClass, IoPrio, ioprio_get, ioprio_set};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Makes the calls as they are.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Syscalls for Linux {
         let result = caught(|| {
             with_priority(request.priority(), || {
                 // SAFETY: core gave the request its memory until it ends.
-                unsafe { transfer(request.op(), request.fd(), RwFlags::empty()) }
+                unsafe { transfer(request.op(), request.fd().as_fd(), RwFlags::empty()) }
             })
         });
         // SAFETY: the call is over, and has initialised as many bytes as it says.
@@ -33,8 +33,8 @@ impl Syscalls for Linux {
 /// # Safety
 /// The operation's memory is the caller's to use.
 #[inline]
-pub(super) unsafe fn transfer(op: &Op, fd: &SharedFd, flags: RwFlags) -> io::Result<usize> {
-    let (fd, regions) = (fd.as_fd(), op.regions());
+pub(super) unsafe fn transfer(op: &Op, fd: BorrowedFd<'_>, flags: RwFlags) -> io::Result<usize> {
+    let regions = op.regions();
     let direction = match op {
         Op::Read { .. } | Op::Readv { .. } => Direction::Read,
         Op::Write { .. } | Op::Writev { .. } => Direction::Write,

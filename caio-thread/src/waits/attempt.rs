@@ -1,6 +1,7 @@
 //! Trying an operation: by a call that does not wait, or by asking first whether it would.
 
 use super::poller::{Direction, Poller};
+use super::turn::Turn;
 use caio_core::{FileKind, Finished, MAX_INLINE_BYTES, Request, SharedFd, View};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
@@ -70,7 +71,7 @@ pub(super) fn carry_out(calls: &dyn Calls, mut request: Request) -> Result<Finis
             return Err(request);
         }
     }
-    // Somebody else may have taken what was there.
+    let _turn = Turn::take(&request);
     if may_go_ahead(&request) { calls.transfer(request, Mode::Ready) } else { Err(request) }
 }
 

@@ -11,6 +11,7 @@ mod epoll;
 mod event_loop;
 mod poll;
 mod poller;
+mod turn;
 
 pub(crate) use attempt::{Calls, Mode, write_to_pipe};
 #[cfg(target_os = "linux")]

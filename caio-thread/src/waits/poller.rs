@@ -24,7 +24,7 @@ pub(crate) trait Poller: Send + Sync {
 }
 
 /// Which way an operation goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
     /// From the file.
     Read,

@@ -12,6 +12,12 @@ mod driver;
 #[cfg(target_os = "linux")]
 mod inline;
 #[cfg(target_os = "linux")]
+mod position;
+#[cfg(target_os = "linux")]
 mod refused;
 #[cfg(target_os = "linux")]
+mod sockets;
+#[cfg(target_os = "linux")]
 mod streams;
+#[cfg(target_os = "linux")]
+mod waiting;

@@ -1,18 +1,11 @@
 //! What waits for pipes and devices.
 
-use crate::support::{block_on, file, pooled, workers};
+use crate::support::{block_on, file, pooled, threads, workers};
 use caio_conformance::kit::{alone, park, pipe, until};
 use caio_core::{NO_OFFSET, Outcome, SharedFd};
 use caio_thread::ThreadPool;
 use std::io::{Read, Write};
 use std::time::Duration;
-
-/// The names of the process's threads.
-fn threads() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("caio-")).collect()
-}
 
 /// How many descriptors the process has.
 fn descriptors() -> usize {

@@ -4,12 +4,14 @@ use caio_conformance::kit::until;
 use caio_core::{
     Attempt, Attempted, Backend, BackendKind, Context, Finished, Key, Opened, Request, Settings, SharedFd, Submitted,
 };
-use caio_thread::{Counters, Pool, PoolSettings};
+use caio_thread::{Builder, Counters, Pool, PoolSettings, ThreadPool};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 pub(crate) use futures::executor::block_on;
 
@@ -136,4 +138,92 @@ impl Wake for Sticky {
             assert!(opened.is_err(), "nothing is sent");
         }
     }
+}
+
+/// The implementation of this system, and the portable one.
+pub(crate) fn both() -> [(&'static str, Builder); 2] {
+    [false, true]
+        .map(|portable| (if portable { "portable" } else { "native" }, ThreadPool::builder().portable(portable)))
+}
+
+/// The names of the library's threads.
+#[cfg(target_os = "linux")]
+pub(crate) fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("caio-")).collect()
+}
+
+/// How much processor time the calling thread has had.
+#[cfg(target_os = "linux")]
+pub(crate) fn cpu_time() -> Duration {
+    clock(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// Checks that the process has next to nothing to do while something runs.
+#[cfg(target_os = "linux")]
+pub(crate) fn spins_not(name: &str, body: impl FnOnce()) {
+    let before = clock(rustix::time::ClockId::ProcessCPUTime);
+    body();
+    let spent = clock(rustix::time::ClockId::ProcessCPUTime) - before;
+    assert!(spent < Duration::from_millis(100), "{name}: {spent:?} of processor time");
+}
+
+/// What a clock shows.
+#[cfg(target_os = "linux")]
+fn clock(id: rustix::time::ClockId) -> Duration {
+    let now = rustix::time::clock_gettime(id);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Makes a socket keep errors in a queue (`IP_RECVERR`, `ip(7)`), so that it polls as broken until somebody takes them there.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn queue_errors(socket: &std::net::UdpSocket) {
+    let (fd, on, size) = (std::os::fd::AsRawFd::as_raw_fd(socket), 1_i32, size_of::<i32>() as u32);
+    // SAFETY: the option is an `int`, which the call reads.
+    let set = unsafe { libc::setsockopt(fd, libc::IPPROTO_IP, libc::IP_RECVERR, (&raw const on).cast(), size) };
+    assert_eq!(set, 0, "IP_RECVERR: {}", std::io::Error::last_os_error());
+}
+
+/// A pipe with a name: what is read from, and what is written to.
+#[cfg(target_os = "linux")]
+pub(crate) fn fifo() -> (SharedFd, std::fs::File) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("a FIFO");
+    // Opened for both ways, it does not wait for the other end.
+    let both = std::fs::File::options().read(true).write(true).open(&path).expect("a FIFO");
+    let reader = std::fs::File::open(&path).expect("a FIFO");
+    let writer = std::fs::File::options().write(true).open(&path).expect("a FIFO");
+    drop(both);
+    (reader.into(), writer)
+}
+
+/// Descriptors without a position that have nothing to read, by name.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn devices() -> Vec<(&'static str, SharedFd)> {
+    use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+    use std::os::fd::{FromRawFd, OwnedFd};
+    // SAFETY: a set of signals is plain numbers, of which none is set.
+    let mut signals: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours.
+    unsafe { libc::sigaddset(&mut signals, libc::SIGRTMAX()) };
+    // SAFETY: the set is ours.
+    let signalfd = unsafe { libc::signalfd(-1, &signals, libc::SFD_CLOEXEC) };
+    assert!(signalfd >= 0, "signalfd: {}", std::io::Error::last_os_error());
+    // SAFETY: it has just been opened for us.
+    let signalfd = unsafe { OwnedFd::from_raw_fd(signalfd) };
+    let mut all = vec![
+        ("eventfd", rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).expect("an eventfd").into()),
+        ("timerfd", timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).expect("a timerfd").into()),
+        ("signalfd", signalfd.into()),
+        ("inotify", rustix::fs::inotify::init(rustix::fs::inotify::CreateFlags::CLOEXEC).expect("inotify").into()),
+    ];
+    if let Ok(kmsg) = std::fs::File::open("/dev/kmsg") {
+        std::io::Seek::seek(&mut &kmsg, std::io::SeekFrom::End(0)).expect("the end of the kernel's log");
+        all.push(("kmsg", kmsg.into()));
+    }
+    all
 }

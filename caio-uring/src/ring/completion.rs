@@ -57,8 +57,6 @@ impl Ring {
         }
         if silent != 0 {
             self.silent.fetch_sub(silent, Ordering::Relaxed);
-            let found = into[..count].iter().filter(|cqe| cqe.key().is_none() && cqe.result != -libc::ENOENT);
-            self.counters.cancels.fetch_add(found.count(), Ordering::Relaxed);
         }
         count
     }

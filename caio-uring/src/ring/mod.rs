@@ -23,15 +23,6 @@ pub(crate) fn user_data(key: Key) -> u64 {
     key.as_u64()
 }
 
-/// What tests count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Counters {
-    /// The system calls that submit.
-    pub(crate) submissions: Arc<AtomicUsize>,
-    /// The cancels that found what they were to cancel.
-    pub(crate) cancels: Arc<AtomicUsize>,
-}
-
 /// One io_uring.
 ///
 /// An entry is staged in memory of ours first, and a copy of its `user_data` is kept until the kernel
@@ -64,13 +55,13 @@ pub(crate) struct Ring {
     can_disable_eventfd: bool,
     /// Whether the kernel signals completions; changed under the completion lock.
     eventfd_enabled: AtomicBool,
-    /// What tests count.
-    counters: Counters,
+    /// Counts the system calls that submit, for tests.
+    submissions: Arc<AtomicUsize>,
 }
 
 impl Ring {
     /// Wraps a ring for at most `max_requests` operations.
-    pub(crate) fn new(uring: IoUring, max_requests: usize, counters: Counters) -> Self {
+    pub(crate) fn new(uring: IoUring, max_requests: usize, submissions: Arc<AtomicUsize>) -> Self {
         let entries = uring.params().cq_entries() as usize;
         Self {
             // The flag came with 5.8 and announces itself by nothing; this feature came with 5.9.
@@ -86,7 +77,7 @@ impl Ring {
             max_silent: entries.saturating_sub(max_requests).max(1),
             reaped: AtomicUsize::new(0),
             eventfd_enabled: AtomicBool::new(true),
-            counters,
+            submissions,
         }
     }
 

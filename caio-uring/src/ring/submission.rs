@@ -14,8 +14,10 @@ use std::sync::{MutexGuard, TryLockError};
 
 /// The most bytes that the kernel may copy from or to the page cache during one flush.
 const MAX_COPIED: usize = 256 * 1024;
+/// The most entries that one flush hands over.
+const MAX_ENTRIES: usize = 512;
 /// The most system calls of one flush.
-const MAX_CALLS: usize = 4;
+const MAX_CALLS: usize = 8;
 
 /// What came of a flush.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(crate) enum Flushed {
 pub(crate) struct Budget {
     /// Bytes to copy.
     bytes: usize,
+    /// Entries to hand over.
+    entries: usize,
     /// System calls to make.
     calls: usize,
 }
@@ -44,7 +48,7 @@ pub(crate) struct Budget {
 impl Budget {
     /// That of one flush.
     pub(crate) fn new() -> Self {
-        Self { bytes: MAX_COPIED, calls: MAX_CALLS }
+        Self { bytes: MAX_COPIED, entries: MAX_ENTRIES, calls: MAX_CALLS }
     }
 
     /// Takes a call out of it, if one is left.
@@ -58,11 +62,11 @@ impl Budget {
 /// Entries that are not in the kernel's queue.
 #[derive(Default)]
 pub(super) struct Staging {
-    /// Those whose submission copies nothing, oldest first.
+    /// Those that are submitted in a moment, oldest first.
     prompt: VecDeque<Entry>,
-    /// Those that may be copied from or to the page cache while they are submitted, and how many
-    /// bytes; oldest first. They come after the others, which they would hold up.
-    copying: VecDeque<(Entry, usize)>,
+    /// Those whose submission takes time, and as much of it as copying so many bytes; oldest first.
+    /// They come after the others, which they would hold up.
+    bulky: VecDeque<(Entry, usize)>,
     /// Cancels, which come after what they are to cancel.
     cancels: VecDeque<Entry>,
     /// Whether the ring can no longer be entered.
@@ -95,23 +99,23 @@ enum Others {
 }
 
 impl Ring {
-    /// Stages an operation, which copies so many bytes while it is submitted. Gives it back if the
-    /// ring can no longer be entered.
+    /// Stages an operation whose submission takes as long as copying so many bytes. Gives it back if
+    /// the ring can no longer be entered.
     ///
     /// # Safety
     /// What the entry points to, and its file, stay until its completion was reaped, or until a flush
     /// has given it back.
-    pub(crate) unsafe fn stage(&self, entry: Entry, copies: usize) -> Result<(), Entry> {
+    pub(crate) unsafe fn stage(&self, entry: Entry, cost: usize) -> Result<(), Entry> {
         let mut staging = lock(&self.staging);
         if staging.dead {
             return Err(entry);
         }
         self.operations.fetch_add(1, Ordering::Relaxed);
         self.staged.fetch_add(1, Ordering::Relaxed);
-        if copies == 0 {
+        if cost == 0 {
             staging.prompt.push_back(entry);
         } else {
-            staging.copying.push_back((entry, copies));
+            staging.bulky.push_back((entry, cost));
         }
         Ok(())
     }
@@ -127,18 +131,26 @@ impl Ring {
 
     /// Hands what is staged to the kernel, unless somebody else does.
     pub(crate) fn flush(&self, budget: &mut Budget) -> Flushed {
-        if self.staged.load(Ordering::Acquire) == 0 {
+        if self.staged.load(Ordering::Acquire) == 0 && !self.wanted.load(Ordering::Relaxed) {
             return Flushed::Done;
         }
+        let mut wanted = false;
         loop {
             let Some(mut submission) = self.try_submission() else {
                 return Flushed::Done;
             };
+            if wanted {
+                self.flush_overflow(&submission);
+            }
             let flushed = self.flush_locked(&mut submission, budget);
-            match (flushed, self.leave(submission)) {
-                (Flushed::Done, true) if budget.take_call() => {}
-                (Flushed::Done, true) => return Flushed::More,
-                (flushed, _) => return flushed,
+            wanted = self.leave(submission);
+            match flushed {
+                flushed if !wanted => return flushed,
+                Flushed::Done if budget.take_call() => {}
+                flushed => {
+                    self.wanted.store(true, Ordering::Relaxed); // for the next flush
+                    return if matches!(flushed, Flushed::Done) { Flushed::More } else { flushed };
+                }
             }
         }
     }
@@ -205,7 +217,7 @@ impl Ring {
             if !budget.take_call() {
                 return Flushed::More;
             }
-            self.counters.submissions.fetch_add(1, Ordering::Relaxed);
+            self.submissions.fetch_add(1, Ordering::Relaxed);
             match self.enter(left, flags) {
                 Ok(0) => return Flushed::Retry,
                 Ok(_) if sqpoll => return rest,
@@ -223,12 +235,15 @@ impl Ring {
         // SAFETY: the caller holds the submission lock, and every use of this queue does.
         let mut queue = unsafe { self.uring.submission_shared() };
         self.forget_taken(submission, queue.len());
-        let mut unpaid = match (self.uring.params().is_setup_sqpoll(), queue.is_empty()) {
-            (true, _) => Some(usize::MAX), // the kernel's thread copies, and holds up nobody
-            (false, false) => Some(0),     // what a flush has left there was not paid for by this one
-            (false, true) => None,
+        let mut unlimited = Budget { bytes: usize::MAX, entries: usize::MAX, calls: 0 };
+        let budget = if self.uring.params().is_setup_sqpoll() {
+            &mut unlimited // the kernel's thread does the work, and holds up nobody
+        } else {
+            if !queue.is_empty() {
+                budget.bytes = 0; // what an earlier flush has left there was not paid for by this one
+            }
+            budget
         };
-        let bytes = unpaid.as_mut().unwrap_or(&mut budget.bytes);
         let mut staging = lock(&self.staging);
         let dead = staging.dead;
         let others = loop {
@@ -236,7 +251,7 @@ impl Ring {
                 break if staging.is_empty() { Others::None } else { Others::NoRoom };
             }
             let cancels = self.max_silent.saturating_sub(self.silent.load(Ordering::Relaxed));
-            let entry = match staging.next(bytes, cancels) {
+            let entry = match staging.next(budget, cancels) {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break Others::None,
                 Err(OverBudget) => break Others::OverBudget,
@@ -301,33 +316,34 @@ impl Ring {
 struct OverBudget;
 
 impl Staging {
-    /// Takes out the entry that goes next, if it copies no more than `bytes`, or is one of so many
-    /// cancels.
-    fn next(&mut self, bytes: &mut usize, cancels: usize) -> Result<Option<Entry>, OverBudget> {
-        if let Some(entry) = self.prompt.pop_front() {
-            return Ok(Some(entry));
+    /// Takes out the entry that goes next, if it is within the budget, or one of so many cancels.
+    fn next(&mut self, budget: &mut Budget, cancels: usize) -> Result<Option<Entry>, OverBudget> {
+        if budget.entries == 0 {
+            return if self.is_empty() { Ok(None) } else { Err(OverBudget) };
         }
-        if let Some((_, copied)) = self.copying.front() {
-            if *bytes == 0 {
-                return Err(OverBudget);
+        let next = match (self.prompt.pop_front(), self.bulky.front()) {
+            (Some(entry), _) => Some(entry),
+            (None, Some(_)) if budget.bytes == 0 => return Err(OverBudget),
+            (None, Some((_, cost))) => {
+                budget.bytes = budget.bytes.saturating_sub(*cost);
+                self.bulky.pop_front().map(|(entry, _)| entry)
             }
-            *bytes = bytes.saturating_sub(*copied);
-            return Ok(self.copying.pop_front().map(|(entry, _)| entry));
-        }
-        if cancels == 0 {
-            return Ok(None); // whoever reaps one that the kernel has flushes again
-        }
-        Ok(self.cancels.pop_front())
+            // Where the kernel has too many cancels, whoever reaps one of them flushes again.
+            (None, None) if cancels == 0 => None,
+            (None, None) => self.cancels.pop_front(),
+        };
+        budget.entries -= usize::from(next.is_some());
+        Ok(next)
     }
 
     /// Whether there is nothing.
     fn is_empty(&self) -> bool {
-        self.prompt.is_empty() && self.copying.is_empty() && self.cancels.is_empty()
+        self.prompt.is_empty() && self.bulky.is_empty() && self.cancels.is_empty()
     }
 
     /// Empties it, and gives the `user_data` of all.
     fn drain(&mut self) -> impl Iterator<Item = u64> {
-        let copying = self.copying.drain(..).map(|(entry, _)| entry);
-        self.prompt.drain(..).chain(copying).chain(self.cancels.drain(..)).map(|entry| entry.get_user_data())
+        let bulky = self.bulky.drain(..).map(|(entry, _)| entry);
+        self.prompt.drain(..).chain(bulky).chain(self.cancels.drain(..)).map(|entry| entry.get_user_data())
     }
 }

@@ -1,25 +1,39 @@
-//! The backend with each choice of routes.
+//! The backend with each choice of routes, and with each option of its rings.
 
 use caio_conformance::Subject;
-use caio_uring::{Route, Routes, Uring};
+use caio_uring::{Builder, Route, Routes, Uring};
+use std::time::Duration;
 
-/// All of them; none where the kernel refuses the backend.
+/// How a context is made, and its name.
+type Choice = (&'static str, fn(Builder) -> Builder);
+
+/// All ways in which a context can be made.
+const CHOICES: [Choice; 7] = [
+    ("uring", |builder| builder),
+    ("ring", |builder| builder.routes(Routes::all(Route::Ring))),
+    ("pool", |builder| builder.routes(Routes::all(Route::Pool))),
+    ("shards", |builder| builder.shards(3)),
+    ("shards-ring", |builder| builder.shards(3).routes(Routes::all(Route::Ring))),
+    ("sqpoll", |builder| builder.sqpoll(Duration::from_millis(1)).routes(Routes::all(Route::Ring))),
+    ("iopoll", |builder| builder.iopoll(true).routes(Routes::all(Route::Ring))),
+];
+
+/// Those that the kernel does not refuse.
 pub(crate) fn all() -> Vec<Subject> {
-    if let Err(refusal) = Uring::builder().build() {
-        println!("SKIP: {refusal}");
-        return Vec::new();
-    }
-    vec![
-        subject("uring", Routes::default()),
-        subject("ring", Routes::all(Route::Ring)),
-        subject("pool", Routes::all(Route::Pool)),
-    ]
+    let possible = CHOICES.into_iter().filter(|(name, choose)| match choose(Uring::builder()).build() {
+        Ok(_) => true,
+        Err(refusal) => {
+            println!("SKIP: {name}: {refusal}");
+            false
+        }
+    });
+    possible.map(subject).collect()
 }
 
-/// The backend with a choice of routes.
-fn subject(name: &'static str, routes: Routes) -> Subject {
+/// The backend made in one way.
+fn subject((name, choose): Choice) -> Subject {
     Subject::new(name, move |settings| {
-        let builder = Uring::builder().settings(settings).routes(routes);
+        let builder = choose(Uring::builder()).settings(settings);
         if settings.driven {
             return builder.build_with_driver().map(|(ctx, driver)| (ctx, Some(driver)));
         }

@@ -1,7 +1,7 @@
 //! Many `O_DIRECT` transfers at a time.
 
 use crate::support::builder;
-use caio_conformance::kit::{direct_file, until, within};
+use caio_conformance::kit::{alone, direct_file, in_child, poll_once, until, within};
 use caio_conformance::test_dir;
 use caio_core::{AlignedBuf, Context, SharedFd};
 use caio_uring::Routes;
@@ -69,6 +69,42 @@ fn many_transfers_share_system_calls() {
             calls.push(submissions.load(Ordering::Relaxed) - before);
         }
         assert_eq!(ctx.stats().completed, (calls.len() * operations) as u64);
+    });
+}
+
+/// A read of a group is submitted at its second poll: not by a child process, which has its parent's ring.
+#[test]
+fn a_child_does_not_enter_its_parents_ring() {
+    alone("coalesce::a_child_does_not_enter_its_parents_ring", || {
+        let (Some(builder), Some(fd)) = (builder(Routes::default()), direct()) else { return };
+        let submissions = builder.submissions();
+        let ctx = builder.build().expect("a context");
+        let read = |number: usize| ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64);
+        // Groups form while many reads are under way, and go on for some milliseconds.
+        for round in 0..20 {
+            block_on(read_many(&ctx, &fd, TURNS));
+            // Those that wait for their second poll, and one that was flushed.
+            let pending = (1..6).filter_map(|number| {
+                let mut polled = read(number);
+                poll_once(&mut polled).is_pending().then_some((number, Some(polled)))
+            });
+            let mut reads: Vec<_> = pending.chain([(6, Some(read(6).submit()))]).collect();
+            in_child(|| {
+                let before = submissions.load(Ordering::Relaxed);
+                let refused = reads.iter_mut().enumerate().all(|(at, (_, read))| match read.take() {
+                    Some(read) if at % 3 == 0 => block_on(read.submit()).0.is_err(),
+                    Some(read) if at % 3 == 1 => block_on(read).0.is_err(),
+                    _ => true, // dropped
+                });
+                refused && submissions.load(Ordering::Relaxed) == before
+            });
+            for (number, read) in reads {
+                let read = read.expect("the parent's").timeout(Duration::from_secs(10));
+                let (read, buf) = block_on(read);
+                assert_eq!(read.expect("a read"), BLOCK, "{round}");
+                assert!(buf[..] == block_of(number), "{round}: block {number}");
+            }
+        }
     });
 }
 

@@ -1,8 +1,8 @@
 //! An external event loop takes the completions.
 
-use crate::support::{builder, file, ring};
-use caio_conformance::kit::{pipe, until, within};
-use caio_core::{Driver, NO_OFFSET};
+use crate::support::{BLOCK, builder, file, queued_file, ring};
+use caio_conformance::kit::{alone, in_child, pipe, until, within};
+use caio_core::{AlignedBuf, Driver, NO_OFFSET};
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use caio_uring::{Route, Routes};
 use futures::FutureExt;
@@ -94,5 +94,51 @@ fn what_runs_ends_although_its_driver_is_gone() {
         let mut end = [PollFd::new(std::os::fd::AsFd::as_fd(&writer), PollEvents::OUT)];
         poll(&mut end, Some(Duration::ZERO)).expect("a poll");
         end[0].ready().contains(PollEvents::ERR)
+    });
+}
+
+/// The child's copy of a driver takes nothing, and its end disturbs nobody.
+#[test]
+fn a_child_drops_its_copy_of_a_driver() {
+    alone("driver::a_child_drops_its_copy_of_a_driver", || {
+        let Some(builder) = ring() else { return };
+        let (ctx, driver) = builder.build_with_driver().expect("a context");
+        let fd = file(b"content");
+        let (read, waiting) = (ctx.read(7, &fd, 0).submit(), ctx.read(7, &fd, 0));
+        let (mut driver, mut waiting) = (Some(driver), Some(waiting));
+        in_child(|| {
+            let reaped = driver.as_mut().is_some_and(|driver| driver.reap(8, 0, None).is_err());
+            drop(driver.take());
+            reaped && waiting.take().is_some_and(|read| block_on(read).is_err())
+        });
+        let mut driver = driver.expect("the parent's");
+        assert_eq!(driver.reap(8, 1, Some(Duration::from_secs(10))).expect("completions"), 1);
+        assert_eq!(block_on(read).expect("a read"), b"content");
+    });
+}
+
+/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no more.
+#[test]
+fn a_dropped_driver_ends_what_runs() {
+    let mut routes = Routes::all(Route::Ring);
+    routes.writes = Route::Pool;
+    let (Some(builder), Some(fd)) = (builder(routes), queued_file(1 << 20)) else { return };
+    let (ctx, driver) = builder.build_with_driver().expect("a context");
+    let (reader, _writer) = pipe();
+    let from_pipe = ctx.read(8, &reader, NO_OFFSET).submit();
+    let from_disk: Vec<_> = (0..64).map(|_| ctx.read_into(AlignedBuf::new(1 << 20, BLOCK), &fd, 0).submit()).collect();
+    let to_cache = ctx.write(vec![1; 1 << 20], &file(b""), 0).submit();
+    drop(driver);
+    within(Duration::from_secs(30), move || {
+        block_on(from_pipe).expect_err("nobody has written");
+        block_on(to_cache).0.ok();
+        for (read, buf) in block_on(join_all(from_disk)) {
+            if read.is_ok() {
+                assert!(buf.len() == 1 << 20 && buf.iter().all(|byte| *byte == 7));
+            }
+        }
+        assert!(block_on(ctx.read(8, &reader, NO_OFFSET)).expect_err("no driver").to_string().contains("driver"));
+        block_on(ctx.close());
+        assert_eq!(ctx.in_flight(), 0);
     });
 }

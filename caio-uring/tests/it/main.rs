@@ -11,3 +11,4 @@ mod options;
 mod refused;
 mod routes;
 mod shutdown;
+mod submission;

@@ -3,10 +3,12 @@
 use crate::support::{assert_content, file, ring};
 use caio_conformance::kit::{direct_file, pipe, until, within};
 use caio_conformance::test_dir;
-use caio_core::{AlignedBuf, BackendKind, IoBuf, IoPriority, NO_OFFSET};
+use caio_core::{AlignedBuf, BackendKind, Fact, IoBuf, IoPriority, NO_OFFSET, SharedFd};
 use caio_uring::BufPool;
 use futures::executor::block_on;
 use std::io::{ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[test]
@@ -129,6 +131,60 @@ fn polled_devices_serve_direct_files_and_the_pool_the_rest() {
         }
         block_on(ctx.fsync(&direct)).expect("a sync");
     });
+}
+
+/// What the kernel says of the file's device.
+fn has_poll_queues(fd: &SharedFd) -> bool {
+    let Some((major, minor)) = caio_sys::mount::device(fd.as_fd()) else { return false };
+    let device = format!("/sys/dev/block/{major}:{minor}");
+    ["queue", "../queue"]
+        .into_iter()
+        .any(|queue| std::fs::read_to_string(format!("{device}/{queue}/io_poll")).is_ok_and(|told| told.trim() == "1"))
+}
+
+#[test]
+fn a_device_without_poll_queues_takes_the_pool() {
+    let (Some(builder), Some(fd)) = (ring(), direct_file(&test_dir!(), &[7; 4096])) else { return };
+    let Ok(ctx) = builder.iopoll(true).build() else { return println!("SKIP: no IOPOLL here") };
+    let (read, buf) = block_on(ctx.read_into(AlignedBuf::new(4096, 4096), &fd, 0));
+    assert_eq!((read.expect("a read"), &buf[..]), (4096, &[7; 4096][..]));
+    assert_eq!(ctx.stats().fallback, u64::from(!has_poll_queues(&fd)));
+}
+
+/// Some kernels say 'nothing' at the end of a file where a device has no queues for polling: the pool is asked again.
+#[test]
+fn a_short_read_of_a_polled_device_is_not_believed() {
+    let (Some(builder), Some(fd)) = (ring(), direct_file(&test_dir!(), &[7; 4196])) else { return };
+    let submissions = builder.submissions();
+    let Ok(ctx) = builder.iopoll(true).build() else { return println!("SKIP: no IOPOLL here") };
+    fd.learn(Fact::PolledDevice, true);
+    within(Duration::from_secs(30), move || {
+        let read = |offset: u64| block_on(ctx.read_into(AlignedBuf::new(4096, 4096), &fd, offset)).0;
+        let before = submissions.load(Ordering::Relaxed);
+        assert_eq!(read(0).expect("a whole block"), 4096);
+        if ctx.stats().fallback != 0 {
+            return println!("SKIP: this file system polls no device");
+        }
+        assert_ne!(submissions.load(Ordering::Relaxed), before, "it goes to the ring");
+        assert_eq!(read(4096).expect("a part of a block"), 100);
+        assert_eq!(read(8192).expect("the end"), 0);
+        assert_eq!(ctx.stats().fallback, 2);
+    });
+}
+
+#[test]
+fn as_many_shards_as_there_can_be() {
+    let Some(builder) = ring() else { return };
+    for shards in [257, usize::MAX] {
+        let error = builder.clone().shards(shards).build().expect_err("too many");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        let error = builder.clone().shards(shards).build_with_driver().expect_err("too many");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    }
+    for shards in [0, 1, 256] {
+        let ctx = builder.clone().shards(shards).build().expect("a context");
+        assert_content(&ctx, &file(b"content"), 0, b"content");
+    }
 }
 
 #[test]

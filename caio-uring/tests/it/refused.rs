@@ -2,12 +2,14 @@
 
 use crate::support::{file, ring};
 use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
-use caio_conformance::kit::{Resource, as_nobody, limit, within};
-use caio_core::{Context, Refusal};
+use caio_conformance::kit::{Resource, as_nobody, limit, pipe, poll_once, within};
+use caio_core::{Context, Fact, IoPriority, NO_OFFSET, Refusal};
 use caio_uring::{Route, Routes, Uring};
 use futures::executor::block_on;
-use std::io;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 /// Has a system call answer an error in the calling thread, and in the threads that it starts. `false` where that is not possible.
 fn refuse(call: libc::c_long, errno: i32) -> bool {
@@ -107,6 +109,60 @@ fn pressed(errno: i32) {
 fn a_kernel_under_pressure_is_asked_again() {
     pressed(libc::EAGAIN);
     pressed(libc::EBUSY);
+}
+
+/// A priority is a hint: that it is forbidden fails nothing.
+#[test]
+fn a_priority_that_is_forbidden_fails_nothing() {
+    as_nobody("refused::a_priority_that_is_forbidden_fails_nothing", || {
+        let Some(builder) = ring() else { return };
+        let ctx = builder.build().expect("a context");
+        let fd = caio_core::SharedFd::from(std::fs::File::open("/proc/self/exe").expect("this program"));
+        let read = ctx.read(4, &fd, 0).priority(IoPriority::RealTime(0));
+        assert_eq!(within(Duration::from_secs(10), move || block_on(read)).expect("a read"), b"\x7fELF");
+        assert_eq!(ctx.stats().fallback, 1, "the ring refuses it to this user");
+        // Without a priority an error is the operation's own.
+        let write = ctx.write(b"x", &fd, 0);
+        let error = within(Duration::from_secs(10), move || block_on(write)).0.expect_err("it is open for reading");
+        assert_eq!((caio_core::errno(&error), ctx.stats().fallback), (Some(libc::EBADF), 1));
+    });
+}
+
+/// The kernel can start no thread of its own for what it would carry out there.
+#[test]
+fn a_kernel_without_threads_of_its_own_is_not_asked_for_ever() {
+    as_nobody("refused::a_kernel_without_threads_of_its_own_is_not_asked_for_ever", || {
+        let Some(builder) = ring() else { return };
+        let submissions = builder.submissions();
+        let ctx = builder.build().expect("a context");
+        let fd = caio_core::SharedFd::from(std::fs::File::open("/proc/self/exe").expect("this program"));
+        // The thread that takes completions and one of the pool are there, and no other can be.
+        assert_eq!(block_on(ctx.read(4, &fd, 0)).expect("a read"), b"\x7fELF");
+        let (reader, mut writer) = pipe();
+        writer.write_all(b"x").expect("a write");
+        assert_eq!(block_on(ctx.read(1, &reader, NO_OFFSET)).expect("a read"), b"x");
+        let positioned = fd.file().try_clone().expect("a descriptor").into();
+        assert_eq!(block_on(ctx.read(4, &positioned, NO_OFFSET)).expect("a read"), b"\x7fELF");
+        limit(Resource::Threads, 1);
+        if std::thread::Builder::new().spawn(|| {}).is_ok() {
+            return println!("SKIP: the limit of threads does not bind");
+        }
+        fd.learn(Fact::PromptSubmit, false);
+        let (before, begun) = (submissions.load(Ordering::Relaxed), Instant::now());
+        // No thread can watch over this one.
+        let mut read = ctx.read(4, &fd, 0).submit();
+        let read = loop {
+            match poll_once(&mut read) {
+                Poll::Ready(read) => break read,
+                Poll::Pending => assert!(begun.elapsed() < Duration::from_secs(10), "it hangs"),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        assert_eq!(read.expect("a read"), b"\x7fELF");
+        let calls = submissions.load(Ordering::Relaxed) - before;
+        println!("{calls} calls, {:?}", begun.elapsed());
+        assert!(calls < 10 && begun.elapsed() < Duration::from_secs(2), "{calls} calls, {:?}", begun.elapsed());
+    });
 }
 
 #[test]

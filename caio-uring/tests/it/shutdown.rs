@@ -1,11 +1,13 @@
 //! The end of a context: everything comes back, whatever was in flight.
 
-use crate::support::{file, footprint, ring};
-use caio_conformance::kit::{alone, pipe, until};
-use caio_core::NO_OFFSET;
+use crate::support::{BLOCK, builder, file, footprint, queued_file, ring, used};
+use caio_conformance::kit::{Resource, alone, limit, open_direct, pipe, until};
+use caio_core::{AlignedBuf, NO_OFFSET};
 use caio_sys::poll::{PollEvents, PollFd, poll};
+use caio_uring::Routes;
 use futures::executor::block_on;
 use std::os::fd::AsFd;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Makes and drops contexts in a process of its own, so that other tests do not disturb the count.
@@ -74,6 +76,124 @@ fn a_forgotten_future_leaks_and_no_more() {
         block_on(ctx.read(1, &fd, 0)).expect("a read");
         ctx.in_flight() == 0
     });
+}
+
+/// What a thread of this process has used of a processor, in ticks of 10 milliseconds.
+fn ticks(name: &str) -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("tasks").flatten();
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
+    let ours = stats.filter(|stat| stat.contains(&format!("({name})")));
+    let fields = ours.map(|stat| stat.rsplit(") ").next().expect("fields").to_owned());
+    fields
+        .map(|fields| {
+            fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum::<u64>()
+        })
+        .sum()
+}
+
+/// With no descriptor allowed `poll(2)` is refused: the thread that takes completions pauses.
+#[test]
+fn a_thread_that_cannot_wait_does_not_spin() {
+    alone("shutdown::a_thread_that_cannot_wait_does_not_spin", || {
+        let Some(builder) = ring() else { return };
+        let ctx = builder.build().expect("a context");
+        let fd = file(b"content");
+        assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
+        let before = ticks("caio-reaper");
+        let descriptors = limit(Resource::Descriptors, 0);
+        for _ in 0..100 {
+            assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        limit(Resource::Descriptors, descriptors);
+        let used = ticks("caio-reaper") - before;
+        assert!(used < 10, "{used} ticks of 50");
+    });
+}
+
+/// A block device that takes hours for a block. Its backing file and its limit go with it.
+struct Stalled {
+    /// Its path.
+    path: String,
+    /// Its number.
+    number: String,
+}
+
+impl Stalled {
+    /// `None` (and a word about it) where there can be none.
+    fn new() -> Option<Self> {
+        let image = tempfile::NamedTempFile::new().expect("a file");
+        image.as_file().set_len(1 << 20).expect("its length");
+        let set_up = Command::new("losetup").args(["--find", "--show"]).arg(image.path()).output();
+        let Some(set_up) = set_up.ok().filter(|output| output.status.success()) else {
+            println!("SKIP: no loop device here");
+            return None;
+        };
+        let path = String::from_utf8_lossy(&set_up.stdout).trim().to_owned();
+        let name = path.trim_start_matches("/dev/");
+        let number = std::fs::read_to_string(format!("/sys/block/{name}/dev")).unwrap_or_default().trim().to_owned();
+        let stalled = Self { path, number };
+        match stalled.throttle(1) {
+            Ok(()) => Some(stalled),
+            Err(error) => {
+                println!("SKIP: no device can be slowed down here: {error}");
+                None
+            }
+        }
+    }
+
+    /// So many bytes a second are read from it; 0 is no limit.
+    fn throttle(&self, bytes: u64) -> std::io::Result<()> {
+        std::fs::write("/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device", format!("{} {bytes}", self.number))
+    }
+}
+
+impl Drop for Stalled {
+    fn drop(&mut self) {
+        drop(self.throttle(0));
+        drop(Command::new("losetup").args(["--detach", &self.path]).output());
+    }
+}
+
+/// What the kernel does not end in time is leaked, and told.
+#[test]
+fn a_shutdown_that_gives_up_says_so() {
+    let (Some(builder), Some(device)) = (ring(), Stalled::new()) else { return };
+    let limit = Duration::from_millis(200);
+    let (ctx, driver) = builder.drain_limit(limit).build_with_driver().expect("a context");
+    let Ok(fd) = open_direct(device.path.as_ref()) else { return println!("SKIP: no O_DIRECT here") };
+    let read = ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, 0).submit();
+    let begun = Instant::now();
+    drop(driver);
+    assert!(begun.elapsed() < limit, "dropping has waited");
+    until("it gives up", || ctx.stats().leaked == 1);
+    assert!(begun.elapsed() >= limit, "it has waited for the kernel");
+    std::mem::forget(read); // it never ends
+}
+
+/// However much is in flight, ending it is not the work of whoever drops the context.
+#[test]
+fn dropping_a_context_with_much_in_flight_is_quick() {
+    let Some(builder) = builder(Routes::default()) else { return };
+    let ctx = builder.max_requests(30_000).pool_size(1).build().expect("a context");
+    let fd = file(b"");
+    for round in 0..7 {
+        let mut batch = ctx.batch();
+        let writes: Vec<_> = (0..4000).map(|number| batch.write(vec![1; 4096], &fd, round + number)).collect();
+        batch.submit().expect("a batch");
+        drop(writes);
+    }
+    if let Some(direct) = queued_file(BLOCK) {
+        let mut batch = ctx.batch();
+        let reads: Vec<_> = (0..1000).map(|_| batch.read_into(AlignedBuf::new(BLOCK, BLOCK), &direct, 0)).collect();
+        batch.submit().expect("a batch");
+        drop(reads);
+    }
+    println!("{} in flight", ctx.in_flight());
+    let before = used();
+    drop(ctx);
+    let used = used() - before;
+    assert!(used < Duration::from_millis(20), "{used:?}");
 }
 
 #[test]
