@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 use std::fmt;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The bound on operations in flight where its user does not choose one.
 const DEFAULT_MAX_REQUESTS: i64 = 512;
@@ -32,7 +32,7 @@ pub(crate) struct AsyncioContext {
 /// What a context is made of.
 struct Core {
     /// The engine, until it is closed.
-    engine: Mutex<Option<Context>>,
+    engine: Mutex<Option<Arc<Context>>>,
     /// Which backend it was made with.
     chosen: Chosen,
     /// The bound that was asked for.
@@ -64,7 +64,7 @@ impl AsyncioContext {
     }
 
     /// The engine.
-    pub(crate) fn engine(&self) -> PyResult<Context> {
+    pub(crate) fn engine(&self) -> PyResult<Arc<Context>> {
         let core = self.core()?;
         if core.birth.is_left() {
             return Err(errors::inherited());
@@ -134,7 +134,7 @@ impl AsyncioContext {
             },
         };
         let core = Core {
-            engine: Mutex::new(Some(engine)),
+            engine: Mutex::new(Some(Arc::new(engine))),
             chosen,
             max_requests: usize::try_from(asked).unwrap_or(usize::MAX),
             deferred,

@@ -5,6 +5,8 @@ use caio::{IoPriority, SharedFd};
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use rustix::io::Errno;
+use std::cell::RefCell;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// Checks a descriptor's number. One that no file has is the kernel's to refuse.
@@ -23,6 +25,77 @@ pub(crate) fn borrowed(number: i32) -> SharedFd {
     // operations on it; if not, the kernel refuses it, or reads and writes the file that has the number now. Python itself makes
     // the same promise for `os.pread`, and no memory is at stake.
     unsafe { SharedFd::borrowed(number) }
+}
+
+/// How many names of files a thread keeps.
+const MAX_NAMES: usize = 8;
+
+/// What tells a file from another that had its number, and what was asked of it at `open(2)`.
+type Stamp = (u64, u64, u32, u32);
+
+/// The name of a file, kept for its next operation.
+struct Name {
+    /// The number.
+    number: i32,
+    /// Which file it was when its facts were learnt. `None` if it knows nothing.
+    stamp: Option<Stamp>,
+    /// The name.
+    file: SharedFd,
+}
+
+impl Name {
+    /// The name for what its number is now, unless what runs still has what it knows of another file.
+    fn for_file(mut self, stamp: Option<Stamp>) -> Option<Self> {
+        if stamp.is_some() && self.stamp == stamp || self.file.forget() {
+            self.stamp = stamp;
+            return Some(self);
+        }
+        None
+    }
+}
+
+thread_local! {
+    /// The names of files that were read last, and of those that were written last.
+    static NAMES: RefCell<[Vec<Name>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// Gives `code` the name of a file to read from. It knows nothing: a read of what is cached needs nothing to be known.
+pub(crate) fn with_unknown<R>(number: i32, code: impl FnOnce(&SharedFd) -> R) -> R {
+    with_name(number, 0, None, code)
+}
+
+/// Gives `code` the name of a file to write to. It knows what it has learnt if it is the same file as then: to ask which file it
+/// is costs less than to learn again that writes to it cannot be done at once.
+pub(crate) fn with_known<R>(number: i32, code: impl FnOnce(&SharedFd) -> R) -> R {
+    with_name(number, 1, stamp(number), code)
+}
+
+/// Which file it is.
+fn stamp(number: i32) -> Option<Stamp> {
+    // SAFETY: as in `borrowed`.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    let (stat, flags) = (rustix::fs::fstat(fd).ok()?, rustix::fs::fcntl_getfl(fd).ok()?);
+    Some((stat.st_dev as u64, stat.st_ino as u64, stat.st_mode as u32, flags.bits()))
+}
+
+/// Gives `code` a name that was kept, or a new one.
+fn with_name<R>(number: i32, kind: usize, stamp: Option<Stamp>, code: impl FnOnce(&SharedFd) -> R) -> R {
+    let kept = NAMES.try_with(|names| {
+        let mut names = names.borrow_mut();
+        let place = names[kind].iter().position(|name| name.number == number)?;
+        Some(names[kind].swap_remove(place))
+    });
+    let kept = kept.ok().flatten().and_then(|name| name.for_file(stamp));
+    let name = kept.unwrap_or_else(|| Name { number, stamp, file: borrowed(number) });
+    let result = code(&name.file);
+    let _gone = NAMES.try_with(|names| {
+        let names = &mut names.borrow_mut()[kind];
+        if names.len() == MAX_NAMES {
+            names.remove(0);
+        }
+        names.push(name);
+    });
+    result
 }
 
 /// An offset: -1 and its unsigned reading mean 'none', as for a pipe.

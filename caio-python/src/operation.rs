@@ -2,7 +2,7 @@
 
 use crate::buffer::{Lent, NewBytes, Source};
 use crate::errors;
-use crate::file::borrowed;
+use crate::file::{borrowed, with_known, with_unknown};
 use caio::{AlignedBuf, Cancel, Context, IoPriority, Operation, Outcome};
 use caio_core::{Fsync, Payload, ReadInto, Readv, Write, Writev};
 use pyo3::prelude::*;
@@ -176,17 +176,19 @@ impl Running {
     /// Makes the future, which starts at its first poll.
     pub(crate) fn new(py: Python<'_>, ctx: &Context, job: Job) -> PyResult<Self> {
         let Job { work, fd, offset, priority, timeout } = job;
-        let file = borrowed(fd);
         let with = With { priority, timeout };
         let kind = match work {
-            Work::Read(len) => Kind::Read(with.of(ctx.read_into(NewBytes::new(py, len)?, &file, offset))),
-            Work::ReadNew(bytes) => Kind::Read(with.of(ctx.read_into(bytes, &file, offset))),
-            Work::ReadInto(lent) => Kind::ReadInto(with.of(ctx.read_into(lent, &file, offset))),
-            Work::Readv(lent) => Kind::Readv(with.of(ctx.readv(lent, &file, offset))),
-            Work::Write(source) => Kind::Write(with.of(ctx.write(source, &file, offset))),
-            Work::Writev(sources) => Kind::Writev(with.of(ctx.writev(sources, &file, offset))),
-            Work::Fsync => Kind::Sync(with.of(ctx.fsync(&file))),
-            Work::Fdsync => Kind::Sync(with.of(ctx.fdsync(&file))),
+            Work::Read(len) => {
+                let bytes = NewBytes::new(py, len)?;
+                with_unknown(fd, |file| Kind::Read(with.of(ctx.read_into(bytes, file, offset))))
+            }
+            Work::ReadNew(bytes) => with_unknown(fd, |file| Kind::Read(with.of(ctx.read_into(bytes, file, offset)))),
+            Work::ReadInto(lent) => with_unknown(fd, |file| Kind::ReadInto(with.of(ctx.read_into(lent, file, offset)))),
+            Work::Readv(lent) => with_unknown(fd, |file| Kind::Readv(with.of(ctx.readv(lent, file, offset)))),
+            Work::Write(source) => with_known(fd, |file| Kind::Write(with.of(ctx.write(source, file, offset)))),
+            Work::Writev(sources) => with_known(fd, |file| Kind::Writev(with.of(ctx.writev(sources, file, offset)))),
+            Work::Fsync => with_unknown(fd, |file| Kind::Sync(with.of(ctx.fsync(file)))),
+            Work::Fdsync => with_unknown(fd, |file| Kind::Sync(with.of(ctx.fdsync(file)))),
         };
         Ok(Self { kind, fd, offset, priority, timeout })
     }

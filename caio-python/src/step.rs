@@ -122,7 +122,7 @@ impl Step {
             started.running.cancel();
         }
         started.handle.begin_poll();
-        match started.running.poll(py, engine.as_ref(), &mut TaskContext::from_waker(started.handle.waker())) {
+        match started.running.poll(py, engine.as_deref(), &mut TaskContext::from_waker(started.handle.waker())) {
             Poll::Ready(ended) => {
                 let Started { running, handle, cut, .. } = *started;
                 drop(running);
