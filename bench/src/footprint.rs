@@ -9,14 +9,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::targets::TARGETS;
+
 /// Contexts that are held while memory is measured.
 const HELD: usize = 100;
 /// The bound on operations in flight of each, and the depth of the bare ring.
 const DEPTH: usize = 128;
-/// What a context's resident memory has to stay below.
-pub const MEMORY_TARGET_KIB: f64 = 1024.0;
-/// How often other threads wake up in an idle second.
-pub const SWITCHES_TARGET: u64 = 0;
 /// How long threads have to fall asleep after the last operation.
 const SETTLING: Duration = Duration::from_millis(200);
 /// The idle time in which switches are counted.
@@ -51,7 +49,7 @@ impl Footprint {
 impl Held {
     /// Whether memory and idleness are as they have to be.
     pub fn meets(self) -> (bool, bool) {
-        (self.memory_kib < MEMORY_TARGET_KIB, self.switches == SWITCHES_TARGET)
+        (self.memory_kib < TARGETS.held.resident_kib, self.switches == TARGETS.held.idle_switches)
     }
 }
 

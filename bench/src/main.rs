@@ -17,12 +17,14 @@
 
 use std::error::Error;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod before;
 mod buffer;
 mod data;
 mod footprint;
@@ -32,7 +34,9 @@ mod options;
 mod peers;
 mod plan;
 mod report;
+mod results;
 mod svg;
+mod targets;
 mod task;
 
 use crate::data::Data;
@@ -84,19 +88,26 @@ fn run() -> Result<(), Box<dyn Error>> {
             format!("{} is on {file_system}; name a directory on a disk with --dir", options.dir.display()).into()
         );
     }
+    if let Some(program) = &options.before {
+        return before::compare(&options, program);
+    }
     let length = round_length(&options);
     let machine = machine(&options, &file_system, length);
     println!("{}", heading(&machine));
     let data = Arc::new(Data::make(&options.dir)?);
-    let (mut tables, mut footprints) = (Vec::new(), Vec::new());
+    let (mut tables, mut footprints, mut shown) = (Vec::new(), Vec::new(), String::new());
+    let mut show = |text: String| {
+        println!("{text}");
+        shown.push_str(&(text + "\n"));
+    };
     for workload in &options.workloads {
         eprintln!("[{:>4} s] {}", start.elapsed().as_secs(), workload.name);
         let table = measure_workload(workload, &options, &data, length)?;
-        println!("{}", report::markdown(&table));
+        show(report::markdown(&table));
         tables.push(table);
         if workload.name == CONTEXT {
             footprints = footprint::measure_all(&options.dir);
-            println!("{}", report::footprints_markdown(&footprints));
+            show(report::footprints_markdown(&footprints));
         }
     }
     if let Some(path) = &options.json {
@@ -104,6 +115,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     if let Some(path) = &options.svg {
         svg::draw(&tables, path)?;
+    }
+    if options.record {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::write(home.join("RESULTS.md"), results::markdown(&heading(&machine), &tables, &shown))?;
+        svg::draw(&tables, &home.join("results.svg"))?;
     }
     eprintln!("[{:>4} s] done", start.elapsed().as_secs());
     Ok(())

@@ -167,7 +167,7 @@ impl<F: FnMut() -> io::Result<T>, T> Runner for Maker<F> {
 }
 
 /// The middle of sorted values.
-fn median(sorted: &[f64]) -> f64 {
+pub fn median(sorted: &[f64]) -> f64 {
     let n = sorted.len();
     (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0
 }

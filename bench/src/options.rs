@@ -13,7 +13,7 @@ pub const HELP: &str = "\
 Compares ways to do file I/O from Rust, in interleaved rounds on this machine.
 
 usage: caio-bench [--quick] [--only WORKLOAD,...] [--peers PEER,...] [--rounds N] [--round-ms N]
-                  [--dir DIR] [--json FILE] [--svg FILE] [--list]
+                  [--dir DIR] [--json FILE] [--svg FILE] [--record] [--before PROGRAM] [--list]
 
   --quick     fewer and shorter rounds: under 4 minutes in all
   --only      these workloads alone (their names' beginnings will do)
@@ -23,6 +23,9 @@ usage: caio-bench [--quick] [--only WORKLOAD,...] [--peers PEER,...] [--rounds N
   --dir       where the files are made, on a real disk (default: target/bench-data)
   --json      writes every figure to FILE
   --svg       draws the ratios into FILE
+  --record    writes bench/RESULTS.md and its chart
+  --before    compares the library's rows with those of another build of this program, in turn
+              (`cargo xtask bench --before REV` builds the program of a commit)
   --list      prints the workloads and the peers
 ";
 
@@ -44,6 +47,10 @@ pub struct Options {
     pub json: Option<PathBuf>,
     /// Where the chart goes.
     pub svg: Option<PathBuf>,
+    /// Whether the run is to be kept in the repository.
+    pub record: bool,
+    /// Compare with this program instead.
+    pub before: Option<PathBuf>,
     /// Measure what holding this costs instead, in this process.
     pub footprint: Option<String>,
     /// Print what there is instead.
@@ -64,6 +71,8 @@ impl Options {
             round_ms: None,
             dir: "target/bench-data".into(),
             json: None,
+            record: false,
+            before: None,
             footprint: None,
             svg: None,
             list: false,
@@ -80,6 +89,8 @@ impl Options {
                 Long("dir") => options.dir = parser.value()?.into(),
                 Long("json") => options.json = Some(parser.value()?.into()),
                 Long("svg") => options.svg = Some(parser.value()?.into()),
+                Long("record") => options.record = true,
+                Long("before") => options.before = Some(parser.value()?.into()),
                 Long("footprint") => options.footprint = Some(parser.value()?.string()?),
                 Long("list") => options.list = true,
                 Long("help") | Short('h') => options.help = true,

@@ -1,4 +1,4 @@
-//! What is measured, and what the library has to reach on it.
+//! What is measured.
 
 /// What one operation of a workload is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,71 +15,6 @@ pub enum Act {
     Create,
     /// The same, and taking it down again.
     Cycle,
-}
-
-/// Which property a target bounds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Property {
-    /// Wall time an operation.
-    Time,
-    /// CPU time an operation.
-    Cpu,
-}
-
-/// What a target compares with.
-#[derive(Clone, Copy, Debug)]
-pub enum Against {
-    /// One row.
-    Row(&'static str),
-    /// The quickest of these rows.
-    BestOf(&'static [&'static str]),
-    /// The quickest row that is a library.
-    BestPeer,
-    /// The quickest row that is a library, without those that run one independent runtime on each
-    /// of several threads.
-    BestSingle,
-}
-
-/// Which of the library's rows a target is about.
-#[derive(Clone, Copy, Debug)]
-pub enum Who {
-    /// Those whose backend was chosen automatically.
-    Automatic,
-    /// One row.
-    Row(&'static str),
-}
-
-/// A bound on a ratio of medians.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    /// Whose ratio.
-    pub who: Who,
-    /// The ratio of what.
-    pub property: Property,
-    /// The ratio to what.
-    pub against: Against,
-    /// The bound.
-    pub bound: Bound,
-}
-
-/// How a target is worded.
-#[derive(Clone, Copy, Debug)]
-pub enum Bound {
-    /// At most so many times what it is compared with.
-    AtMost(f64),
-    /// At least so many times faster.
-    Faster(f64),
-}
-
-impl Bound {
-    /// Whether a ratio meets it, to the two decimals that are shown.
-    pub fn is_met(self, ratio: f64) -> bool {
-        let cents = |value: f64| (value * 100.0).round();
-        match self {
-            Self::AtMost(most) => cents(ratio) <= cents(most),
-            Self::Faster(factor) => cents(1.0 / ratio) >= cents(factor),
-        }
-    }
 }
 
 /// One workload.
@@ -107,8 +42,6 @@ pub struct Workload {
     pub in_turn: bool,
     /// The row that stands for what the machine can do, if one does.
     pub limit: Option<&'static str>,
-    /// What the library has to reach.
-    pub targets: &'static [Target],
 }
 
 impl Workload {
@@ -131,26 +64,6 @@ pub const RAW_RING: &str = "raw-ring";
 pub const RING_SETUP: &str = "ring-setup";
 /// The workload that what a held context costs is reported with.
 pub const CONTEXT: &str = "context";
-/// The two pools that the thread backend is compared with.
-const POOLS: &[&str] = &["spawn-blocking", "blocking"];
-/// What a larger cached read must never be slower than.
-const COPIES: &[&str] = &[THREADS, "spawn-blocking", "blocking"];
-
-/// A target on time for the automatic rows.
-const fn auto(against: Against, bound: Bound) -> Target {
-    Target { who: Who::Automatic, property: Property::Time, against, bound }
-}
-
-/// A target on time for one row.
-const fn row(who: &'static str, against: Against, bound: Bound) -> Target {
-    Target { who: Who::Row(who), property: Property::Time, against, bound }
-}
-
-/// The thread backend alone is never slower than a pool.
-const NOT_SLOWER: Target = row("caio-thread", Against::BestOf(POOLS), Bound::AtMost(1.0));
-/// The thread backend alone on cached reads.
-const THRICE: Target = row("caio-thread", Against::BestOf(POOLS), Bound::Faster(3.0));
-
 /// What the workloads below have in common: 4 KiB, one operation in flight, one thread.
 const BASE: Workload = Workload {
     name: "",
@@ -164,18 +77,10 @@ const BASE: Workload = Workload {
     direct: false,
     in_turn: false,
     limit: Some(THREADS),
-    targets: &[NOT_SLOWER],
 };
 
 /// What the workloads have in common that sync each write.
-const SYNCED: Workload = Workload {
-    act: Act::WriteSync,
-    depth: 32,
-    plain_threads: 32,
-    limit: None,
-    targets: &[auto(Against::BestPeer, Bound::Faster(4.0)), NOT_SLOWER],
-    ..BASE
-};
+const SYNCED: Workload = Workload { act: Act::WriteSync, depth: 32, plain_threads: 32, limit: None, ..BASE };
 
 /// What the scaling workloads have in common.
 const fn scaling(name: &'static str, title: &'static str, threads: usize) -> Workload {
@@ -184,28 +89,13 @@ const fn scaling(name: &'static str, title: &'static str, threads: usize) -> Wor
 
 /// Every workload, in the order of the report.
 pub const WORKLOADS: &[Workload] = &[
-    Workload {
-        name: "cached-d1",
-        title: "Cached 4 KiB read, 1 in flight",
-        targets: &[
-            auto(Against::Row(THREADS), Bound::AtMost(1.15)),
-            auto(Against::BestPeer, Bound::Faster(1.3)),
-            THRICE,
-        ],
-        ..BASE
-    },
+    Workload { name: "cached-d1", title: "Cached 4 KiB read, 1 in flight", ..BASE },
     Workload {
         name: "cached-d32",
         title: "Cached 4 KiB read, 32 in flight on two threads",
         depth: 32,
         threads: 2,
         plain_threads: 2,
-        targets: &[
-            auto(Against::Row(THREADS), Bound::AtMost(1.2)),
-            auto(Against::BestSingle, Bound::Faster(1.4)),
-            auto(Against::BestPeer, Bound::Faster(1.4)),
-            THRICE,
-        ],
         ..BASE
     },
     Workload {
@@ -215,35 +105,11 @@ pub const WORKLOADS: &[Workload] = &[
         depth: 32,
         threads: 2,
         plain_threads: 2,
-        targets: &[auto(Against::BestOf(COPIES), Bound::AtMost(1.0)), NOT_SLOWER],
         ..BASE
     },
-    Workload {
-        name: "cached-64k-d1",
-        title: "Cached 64 KiB read, 1 in flight",
-        block: 64 << 10,
-        targets: &[auto(Against::BestOf(COPIES), Bound::AtMost(1.0)), NOT_SLOWER],
-        ..BASE
-    },
-    Workload {
-        name: "cached-1m-d1",
-        title: "Cached 1 MiB read, 1 in flight",
-        block: 1 << 20,
-        targets: &[auto(Against::BestOf(COPIES), Bound::AtMost(1.0)), NOT_SLOWER],
-        ..BASE
-    },
-    Workload {
-        name: "direct-d1",
-        title: "O_DIRECT 4 KiB read, 1 in flight",
-        direct: true,
-        targets: &[
-            auto(Against::Row(RAW_RING), Bound::AtMost(1.25)),
-            row("caio-asyncfd", Against::Row(RAW_RING), Bound::AtMost(1.05)),
-            row("caio-async-io", Against::Row(RAW_RING), Bound::AtMost(1.05)),
-            NOT_SLOWER,
-        ],
-        ..BASE
-    },
+    Workload { name: "cached-64k-d1", title: "Cached 64 KiB read, 1 in flight", block: 64 << 10, ..BASE },
+    Workload { name: "cached-1m-d1", title: "Cached 1 MiB read, 1 in flight", block: 1 << 20, ..BASE },
+    Workload { name: "direct-d1", title: "O_DIRECT 4 KiB read, 1 in flight", direct: true, ..BASE },
     Workload {
         name: "direct-d32",
         title: "O_DIRECT 4 KiB read, 32 in flight",
@@ -251,36 +117,14 @@ pub const WORKLOADS: &[Workload] = &[
         plain_threads: 32,
         direct: true,
         limit: Some(RAW_RING),
-        targets: &[
-            auto(Against::Row(RAW_RING), Bound::AtMost(1.05)),
-            Target {
-                who: Who::Automatic,
-                property: Property::Cpu,
-                against: Against::Row(RAW_RING),
-                bound: Bound::AtMost(1.3),
-            },
-            row("caio-aio", Against::Row("fio-libaio"), Bound::AtMost(1.1)),
-            NOT_SLOWER,
-        ],
         ..BASE
     },
-    Workload {
-        name: "write-d1",
-        title: "Buffered 4 KiB write, 1 in flight",
-        act: Act::Write,
-        targets: &[auto(Against::Row(THREADS), Bound::AtMost(2.0)), NOT_SLOWER],
-        ..BASE
-    },
+    Workload { name: "write-d1", title: "Buffered 4 KiB write, 1 in flight", act: Act::Write, ..BASE },
     Workload {
         name: "write-d32",
         title: "Buffered 4 KiB write to one file, 32 in flight",
         act: Act::Write,
         depth: 32,
-        targets: &[
-            auto(Against::Row(THREADS), Bound::AtMost(1.2)),
-            auto(Against::BestPeer, Bound::Faster(1.5)),
-            NOT_SLOWER,
-        ],
         ..BASE
     },
     Workload {
@@ -313,7 +157,6 @@ pub const WORKLOADS: &[Workload] = &[
         act: Act::Create,
         depth: 128,
         limit: Some(RING_SETUP),
-        targets: &[auto(Against::Row(RING_SETUP), Bound::AtMost(2.0))],
         ..BASE
     },
     Workload {
@@ -322,12 +165,6 @@ pub const WORKLOADS: &[Workload] = &[
         act: Act::Cycle,
         depth: 128,
         limit: Some(RAW_RING),
-        targets: &[
-            auto(Against::Row(RAW_RING), Bound::AtMost(2.0)),
-            row("caio-make-uring", Against::Row(RAW_RING), Bound::AtMost(2.0)),
-            row("caio-make-aio", Against::Row(RAW_RING), Bound::AtMost(2.0)),
-            row("caio-make-thread", Against::Row(RAW_RING), Bound::AtMost(2.0)),
-        ],
         ..BASE
     },
 ];

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::footprint::{Footprint, MEMORY_TARGET_KIB, SWITCHES_TARGET};
+use crate::footprint::Footprint;
 use crate::measure::Summary;
 use crate::peers::{Kind, Shape};
-use crate::plan::{Against, Bound, Property, Target, Who, Workload};
+use crate::plan::Workload;
+use crate::targets::{AUTOMATIC, Against, BEST_PEER, BEST_SINGLE, Bound, Property, TARGETS, Target};
 
 /// One row of a table.
 pub struct Row {
@@ -44,16 +45,20 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The target, what was reached in the same terms, and whether that is enough.
-    fn words(&self) -> String {
-        let reached = self.ratio.map(|ratio| match self.bound {
+    /// What was reached, in the terms of the target.
+    pub fn reached(&self) -> String {
+        ratio(self.ratio.map(|ratio| match self.bound {
             Bound::AtMost(_) => ratio,
             Bound::Faster(_) => 1.0 / ratio,
-        });
-        match (reached, self.met) {
-            (Some(reached), Some(true)) => format!("{}: {reached:.2}, met", self.wording),
-            (Some(reached), _) => format!("{}: {reached:.2}, **short**", self.wording),
-            (None, _) => format!("{}: nothing to compare", self.wording),
+        }))
+    }
+
+    /// The target, what was reached, and whether that is enough.
+    fn words(&self) -> String {
+        match self.met {
+            Some(true) => format!("{}: {}, met", self.wording, self.reached()),
+            Some(false) => format!("{}: {}, **short**", self.wording, self.reached()),
+            None => format!("{}: nothing to compare", self.wording),
         }
     }
 }
@@ -85,11 +90,11 @@ impl Table {
 
     /// The targets that are about a row, each beside what the row reached.
     pub fn verdicts(&self, row: &Row) -> Vec<Verdict> {
-        let concerns = |target: &&Target| match target.who {
-            Who::Automatic => row.kind == Kind::Automatic,
-            Who::Row(id) => row.id == id,
+        let concerns = |target: &&Target| match target.who.as_str() {
+            AUTOMATIC => row.kind == Kind::Automatic,
+            id => row.id == id,
         };
-        self.workload.targets.iter().filter(concerns).map(|target| self.verdict(row, target)).collect()
+        TARGETS.of(self.workload.name).iter().filter(concerns).map(|target| self.verdict(row, target)).collect()
     }
 
     /// Compares a row with one target.
@@ -99,10 +104,12 @@ impl Table {
             Property::Cpu => summary.cpu_us,
         };
         let of = |id: &str| self.summary_of(id).map(property);
-        let (name, other) = match target.against {
-            Against::Row(id) => (self.label_of(id).to_owned(), of(id)),
-            Against::BestPeer => ("the best peer".to_owned(), self.best_peer().map(|(_, us)| us)),
-            Against::BestSingle => ("the best peer of one instance".to_owned(), self.best_single().map(|(_, us)| us)),
+        let (name, other) = match &target.against {
+            Against::One(id) => match id.as_str() {
+                BEST_PEER => ("the best peer".to_owned(), self.best_peer().map(|(_, us)| us)),
+                BEST_SINGLE => ("the best peer of one instance".to_owned(), self.best_single().map(|(_, us)| us)),
+                id => (self.label_of(id).to_owned(), of(id)),
+            },
             Against::BestOf(ids) => {
                 let names: Vec<_> = ids.iter().map(|id| self.label_of(id)).collect();
                 let best = ids.iter().filter_map(|id| of(id)).min_by(f64::total_cmp);
@@ -201,8 +208,10 @@ pub fn footprints_markdown(footprints: &[Footprint]) -> String {
                 let (memory, idle) = held.meets();
                 let target = match footprint.is_ours() {
                     true => format!(
-                        "less than {MEMORY_TARGET_KIB} KiB: {}; {SWITCHES_TARGET} switches: {}",
+                        "less than {} KiB: {}; {} switches: {}",
+                        TARGETS.held.resident_kib,
                         verdict(memory),
+                        TARGETS.held.idle_switches,
                         verdict(idle)
                     ),
                     false => String::new(),
@@ -225,9 +234,9 @@ fn footprint_json(footprint: &Footprint) -> Value {
                 "id": footprint.id,
                 "label": footprint.label,
                 "resident_kib": held.memory_kib,
-                "resident_kib_target": MEMORY_TARGET_KIB,
+                "resident_kib_target": TARGETS.held.resident_kib,
                 "idle_switches": held.switches,
-                "idle_switches_target": SWITCHES_TARGET,
+                "idle_switches_target": TARGETS.held.idle_switches,
                 "met": met,
             })
         }

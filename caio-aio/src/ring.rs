@@ -37,7 +37,7 @@ pub fn submitted_here() -> u64 {
 }
 
 /// A request that the kernel has not been given.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Staged {
     /// The request as the kernel reads it.
     entry: iocb,
@@ -129,10 +129,11 @@ impl Ring {
         if lock(&self.queue).is_empty() {
             return Flushed::Done;
         }
-        let mut batch = [Staged::default(); MAX_BATCH];
+        let mut batch = [iocb::default(); MAX_BATCH];
+        let mut bytes = [0; MAX_BATCH];
         let mut room = MAX_PINNED;
         for _ in 0..MAX_BATCHES {
-            let count = self.next_batch(&mut batch, &mut room);
+            let count = self.next_batch(&mut batch, &mut bytes, &mut room);
             if count == 0 {
                 break;
             }
@@ -142,7 +143,7 @@ impl Ring {
             }
             // Staged before it is looked whether anything is out: whoever delivers the last one sees
             // the queue.
-            self.put_back(&batch[count - left..count]);
+            self.put_back(&batch[count - left..count], &bytes[count - left..count]);
             if self.lower(left) != 0 {
                 return Flushed::Done;
             }
@@ -191,33 +192,36 @@ impl Ring {
 
     /// Takes what is to be submitted next from the queue, as long as there is `room` for its bytes; it
     /// counts as out.
-    fn next_batch(&self, batch: &mut [Staged; MAX_BATCH], room: &mut usize) -> usize {
+    fn next_batch(&self, batch: &mut [iocb; MAX_BATCH], bytes: &mut [usize; MAX_BATCH], room: &mut usize) -> usize {
         let mut queue = lock(&self.queue);
         let mut count = 0;
-        while let Some(place) = batch.get_mut(count).filter(|_| *room != 0) {
-            let Some(staged) = queue.pop_front() else { break };
+        for ((entry, bytes), staged) in batch.iter_mut().zip(bytes).zip(queue.iter()) {
+            if *room == 0 {
+                break;
+            }
             *room = room.saturating_sub(staged.bytes);
-            *place = staged;
+            (*entry, *bytes) = (staged.entry, staged.bytes);
             count += 1;
         }
+        queue.drain(..count);
         self.out.fetch_add(count, Ordering::SeqCst);
         count
     }
 
     /// Puts requests back to the head of the queue.
-    fn put_back(&self, left: &[Staged]) {
+    fn put_back(&self, entries: &[iocb], bytes: &[usize]) {
         let mut queue = lock(&self.queue);
-        for staged in left.iter().rev() {
-            queue.push_front(*staged);
+        for (entry, bytes) in entries.iter().zip(bytes).rev() {
+            queue.push_front(Staged { entry: *entry, bytes: *bytes });
         }
     }
 
     /// Submits a batch; gives the number of those at its end for which there is no room.
-    fn hand_over(&self, batch: &mut [Staged], refuse: &mut impl FnMut(Key, io::Error)) -> usize {
+    fn hand_over(&self, batch: &mut [iocb], refuse: &mut impl FnMut(Key, io::Error)) -> usize {
         let mut pointers = [ptr::null_mut(); MAX_BATCH];
         let count = batch.len();
-        for (pointer, staged) in pointers.iter_mut().zip(batch) {
-            *pointer = ptr::from_mut(&mut staged.entry);
+        for (pointer, entry) in pointers.iter_mut().zip(batch) {
+            *pointer = ptr::from_mut(entry);
         }
         let mut next = 0;
         while next < count {
@@ -248,7 +252,7 @@ impl Ring {
         };
         // SAFETY: the pointers come from `hand_over`, which has borrowed the entries. Each entry names the memory and the file of a
         // `Request` that was turned into its key: core keeps both until the key is completed, which happens when the kernel has
-        // refuseed the entry or given it back by an event.
+        // refused the entry or given it back by an event.
         unsafe { io_submit(context, entries) }
     }
 }

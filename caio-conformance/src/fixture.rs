@@ -76,11 +76,6 @@ impl Fixture {
         self.meter.ignore();
     }
 
-    /// Whether the backend uses nothing but `std`.
-    pub(crate) fn is_portable(&self) -> bool {
-        self.subject.is_portable()
-    }
-
     /// A path in the directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)

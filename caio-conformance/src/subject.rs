@@ -15,8 +15,6 @@ pub struct Subject {
     name: &'static str,
     /// Opens a context with it, and with no other.
     open: Arc<Open>,
-    /// Whether it uses nothing but `std`: then a transfer that waits cannot be taken back.
-    portable: bool,
     /// Which cases it is asked, by name.
     asked: fn(&str) -> bool,
 }
@@ -28,15 +26,7 @@ impl Subject {
         name: &'static str,
         open: impl Fn(&Settings) -> io::Result<(Context, Option<Driver>)> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, open: Arc::new(open), portable: false, asked: |_| true }
-    }
-
-    /// Says that it uses nothing but `std`, which cannot take back a transfer that waits for a pipe.
-    /// [`Settings::portable`] is then set.
-    #[must_use]
-    pub fn portable(mut self) -> Self {
-        self.portable = true;
-        self
+        Self { name, open: Arc::new(open), asked: |_| true }
     }
 
     /// Asks it only the cases whose name, as `theme::case`, the function accepts.
@@ -51,11 +41,6 @@ impl Subject {
         self.name
     }
 
-    /// Whether it uses nothing but `std`.
-    pub(crate) fn is_portable(&self) -> bool {
-        self.portable
-    }
-
     /// Whether it is asked a case.
     pub(crate) fn is_asked(&self, case: &str) -> bool {
         (self.asked)(case)
@@ -63,14 +48,12 @@ impl Subject {
 
     /// Opens a context.
     pub(crate) fn open(&self, settings: &Settings) -> io::Result<(Context, Option<Driver>)> {
-        let mut settings = settings.clone();
-        settings.portable |= self.portable;
-        (self.open)(&settings)
+        (self.open)(settings)
     }
 }
 
 impl fmt::Debug for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subject").field("name", &self.name).field("portable", &self.portable).finish_non_exhaustive()
+        f.debug_struct("Subject").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -106,6 +106,7 @@ impl Order {
     }
 
     /// One waits again that was the first.
+    #[cfg(unix)]
     pub(crate) fn push_front(&mut self, key: Key) {
         self.keys.push_front(key);
         self.waiting += 1;
@@ -126,9 +127,10 @@ impl Order {
         }
     }
 
-    /// Forgets all.
-    pub(crate) fn clear(&mut self) {
+    /// Holds nothing any more, but has room.
+    pub(crate) fn cleared(mut self) -> Self {
         self.keys.clear();
         self.waiting = 0;
+        self
     }
 }

@@ -9,19 +9,25 @@ pub(crate) enum Route {
     Alone,
     /// One worker at a time takes those of its lane.
     Lane(Lane),
-    /// One call of a worker serves all syncs of this file that wait when it begins.
-    Syncs(usize),
     /// It may wait for ever, and occupies no worker meanwhile.
     Waits,
 }
 
-/// Operations of one file that are carried out one after the other, by [`SharedFd::id`](caio_core::SharedFd::id).
+/// Operations of one file that one worker at a time carries out, by [`SharedFd::id`](caio_core::SharedFd::id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
-    /// Its buffered writes, which would contend for the file's lock.
+    /// Its buffered writes, one after the other: they would contend for the file's lock.
     Writes(usize),
-    /// Transfers at its own position, which each of them moves.
+    /// Transfers at its own position, one after the other: each of them moves it.
     Position(usize),
+    /// Its syncs: one call serves all that wait when it begins.
+    Syncs(usize),
+    /// What a stream is read by, where such a call cannot be ended.
+    #[cfg(not(unix))]
+    StreamReads(usize),
+    /// What it is written by.
+    #[cfg(not(unix))]
+    StreamWrites(usize),
 }
 
 impl Route {
@@ -32,7 +38,7 @@ impl Route {
             OpClass::Stream => Self::Waits,
             OpClass::BufferedWrite => Self::Lane(Lane::Writes(file)),
             OpClass::Position => Self::Lane(Lane::Position(file)),
-            OpClass::Sync if coalesce_syncs && request.priority().is_none() => Self::Syncs(file),
+            OpClass::Sync if coalesce_syncs && request.priority().is_none() => Self::Lane(Lane::Syncs(file)),
             OpClass::CachedRead | OpClass::Direct | OpClass::Sync => Self::Alone,
         }
     }

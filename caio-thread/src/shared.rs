@@ -33,7 +33,7 @@ pub(crate) struct Shared {
     /// The number of ready jobs, and one more when the pool was shut down: what a searching worker reads without the lock.
     pub(crate) ready: AtomicUsize,
     /// Operations that have not ended.
-    pub(crate) in_flight: AtomicUsize,
+    pub(crate) in_flight: Arc<AtomicUsize>,
     /// See [`Counters::started`](crate::Counters::started).
     pub(crate) started: AtomicU64,
     /// See [`Counters::syncs`](crate::Counters::syncs).
@@ -147,7 +147,7 @@ impl Shared {
             state: Mutex::new(State::new()),
             work: Condvar::new(),
             ready: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            in_flight: Arc::default(),
             started: AtomicU64::new(0),
             syncs: AtomicU64::new(0),
         }

@@ -23,8 +23,8 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     while let Some(job) = next(shared, announced) {
         announced = match job {
             Job::One(request) => perform(shared, request),
+            Job::Lane(lane @ Lane::Syncs(_)) => sync(shared, lane, &mut syncs),
             Job::Lane(lane) => drain_lane(shared, lane),
-            Job::Syncs(file) => sync(shared, file, &mut syncs),
         }
     }
 }
@@ -39,7 +39,7 @@ fn announce(state: &mut State) -> bool {
 }
 
 /// The next job; `None` if the worker is to end, and is no longer counted.
-fn next(shared: &Shared, announced: bool) -> Option<Job> {
+fn next(shared: &Shared, announced: bool) -> Option<Job<Request>> {
     let mut state = shared.lock();
     let mut searched = false;
     if announced {
@@ -138,6 +138,7 @@ fn drain_lane(shared: &Shared, lane: Lane) -> bool {
     let mut state = shared.lock();
     for turn in 1.. {
         let Some(request) = state.queue.pop_lane(lane) else {
+            state.queue.end_lane(lane);
             return false;
         };
         let key = request.key();
@@ -162,8 +163,10 @@ fn drain_lane(shared: &Shared, lane: Lane) -> bool {
 }
 
 /// Serves all syncs of a file that wait now with one call. Says whether the worker has announced that it is going to search for more.
-fn sync(shared: &Shared, file: usize, batch: &mut VecDeque<Request>) -> bool {
-    shared.lock().queue.take_syncs(file, batch);
+fn sync(shared: &Shared, lane: Lane, batch: &mut VecDeque<Request>) -> bool {
+    let mut state = shared.lock();
+    batch.extend(std::iter::from_fn(|| state.queue.pop_lane(lane)));
+    drop(state);
     let data_only = batch.iter().all(|request| matches!(request.op(), Op::Fdatasync));
     let result = match batch.front() {
         Some(request) => {
@@ -174,8 +177,11 @@ fn sync(shared: &Shared, file: usize, batch: &mut VecDeque<Request>) -> bool {
     };
     let mut state = shared.lock();
     batch.iter().for_each(|request| state.queue.end(request.key()));
-    state.queue.end_syncs(file);
-    shared.publish(&state);
+    if !state.queue.end_lane(lane) {
+        // Those that came meanwhile get another call.
+        state.queue.yield_lane(lane);
+        shared.publish(&state);
+    }
     let announced = announce(&mut state);
     drop(state);
     for request in batch.drain(..) {

@@ -157,24 +157,35 @@ impl Engine {
     /// is left to the reaper or the driver.
     pub(crate) fn flush_rings(&self) {
         let mut budget = Budget::new();
-        for ring in self.shards.iter() {
-            match ring.flush(&mut budget) {
-                Flushed::Done => {}
-                Flushed::More => {
-                    self.backlog.store(true, Ordering::SeqCst);
-                    self.nudge();
-                }
-                Flushed::Retry => {
-                    self.retry.store(true, Ordering::SeqCst);
-                    if self.mailbox.is_some() { self.nudge_later() } else { self.nudge() }
-                }
-                Flushed::Dead(_, keys) => keys.into_iter().for_each(|key| {
-                    self.reissue(key, |request| self.fall_back(request));
-                }),
-            }
+        let mut flush = |ring: &Ring| match ring.flush(&mut budget) {
+            Flushed::Done => {}
+            unfinished => self.after_flush(unfinished),
+        };
+        match self.shards.only() {
+            Some(ring) => flush(ring),
+            None => self.shards.iter().for_each(flush),
         }
         if self.is_polled() && self.operations() != 0 {
             self.nudge(); // nobody signals the completions of a device that is polled
+        }
+    }
+
+    /// Has somebody else go on with a flush.
+    #[cold]
+    fn after_flush(&self, flushed: Flushed) {
+        match flushed {
+            Flushed::Done => {}
+            Flushed::More => {
+                self.backlog.store(true, Ordering::SeqCst);
+                self.nudge();
+            }
+            Flushed::Retry => {
+                self.retry.store(true, Ordering::SeqCst);
+                if self.mailbox.is_some() { self.nudge_later() } else { self.nudge() }
+            }
+            Flushed::Dead(_, keys) => keys.into_iter().for_each(|key| {
+                self.reissue(key, |request| self.fall_back(request));
+            }),
         }
     }
 

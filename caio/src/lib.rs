@@ -68,8 +68,8 @@ pub use caio_uring as uring;
 
 pub use caio_core::{
     AlignedBuf, BackendKind, Batch, BufResult, Builder, Cancel, Context, DEFAULT_MAX_REQUESTS, Driver, FileKind, IoBuf,
-    IoBufMut, IoPriority, MAX_BATCH, MAX_BUFFERS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT, MAX_TRANSFER, NO_OFFSET, Operation,
-    Outcome, Probe, Refusal, Refusals, SharedFd, Slice, Stats, errno, is_closed, is_inherited, probe,
+    IoBufMut, IoPriority, MAX_BATCH, MAX_BUFFERS, MAX_POOL_SIZE, MAX_REQUESTS_LIMIT, MAX_TRANSFER, NO_OFFSET,
+    Operation, Outcome, Probe, Refusal, Refusals, SharedFd, Slice, Stats, errno, is_closed, is_inherited, probe,
 };
 // The kinds of operations, to name the type of one: `Operation<ReadInto<Vec<u8>>>`.
 pub use caio_core::{Fsync, Payload, Read, ReadInto, Readv, Write, Writev};

@@ -1,4 +1,4 @@
-//! The behaviours that every backend shows, through the facade.
+//! The behaviours that every backend shows, through the facade and the backend that it chooses. Each backend's crate runs them too.
 
 use backends::{Backend, backends};
 use caio_conformance::{Subject, run, test_dir};
@@ -8,12 +8,14 @@ use std::process::ExitCode;
 mod backends;
 
 fn main() -> ExitCode {
-    run(&test_dir!(), backends().into_iter().map(subject).collect())
+    let forced = std::env::var_os("CAIO_TEST_BACKEND").is_some();
+    let chosen = backends().into_iter().filter(|backend| forced || *backend == Backend::Auto);
+    run(&test_dir!(), chosen.map(subject).collect())
 }
 
 /// The suite's view of a backend.
 fn subject(backend: Backend) -> Subject {
-    let subject = Subject::new(backend.name(), move |settings| {
+    Subject::new(backend.name(), move |settings| {
         let mut builder = backend.builder().max_requests(settings.max_requests);
         if let Some(threads) = settings.pool_size {
             builder = builder.pool_size(threads);
@@ -28,12 +30,5 @@ fn subject(backend: Backend) -> Subject {
             assert_eq!(ctx.backend(), kind, "a forced backend never falls back");
         }
         Ok((ctx, driver))
-    });
-    let portable = backend == Backend::Portable || backend == Backend::Auto && is_portable_forced();
-    if portable { subject.portable() } else { subject }
-}
-
-/// Whether the environment forces the portable threads.
-fn is_portable_forced() -> bool {
-    std::env::var_os("CAIO_IMPL").is_some_and(|name| name == "python")
+    })
 }

@@ -22,9 +22,9 @@ for folder in "$first" "$second"; do
   ln -s busybox "$folder/bin/sh"
 done
 mkdir -p "$first/lib/modules"
-depmod -b "$linux" "${modules##*/}"
+/bin/busybox depmod -b "$linux" "${modules##*/}"
 cp -r "$modules" "$first/lib/modules/"
-cp "$here/init.sh" "$first/init"
+install -m 755 "$here/init.sh" "$first/init"
 mkdir -p -m 1777 "$second/tmp"
 mkdir -p "$second$CARGO_TARGET_DIR/$target/tmp" "$second/tests"
 while read -r crate binary; do
@@ -32,13 +32,13 @@ while read -r crate binary; do
   echo "$crate /tests/$(basename "$binary")"
 done <"$home/$version.list" >"$second/list"
 cp "$here/run.sh" "$second/"
-cp "$here/init.sh" "$second/init"
+install -m 755 "$here/init.sh" "$second/init"
 printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$second/etc/passwd"
 (cd "$first" && find . | /bin/busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$home/$version.initrd"
 rm -f "$image"
 /sbin/mke2fs -q -t ext4 -d "$second" "$image" 4G
 
-LD_LIBRARY_PATH=$qemu/usr/lib/x86_64-linux-gnu timeout 10800 "$qemu/usr/bin/qemu-system-x86_64" \
+LD_LIBRARY_PATH=$qemu/usr/lib/x86_64-linux-gnu:$qemu/lib/x86_64-linux-gnu timeout 10800 "$qemu/usr/bin/qemu-system-x86_64" \
   -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios" -M q35 -cpu max -accel tcg,thread=multi -smp 2 -m 2048 \
   -nographic -no-reboot -nic none -kernel "$linux"/boot/vmlinuz-* -initrd "$home/$version.initrd" \
   -append "console=ttyS0 panic=-1 quiet mitigations=off nvme.poll_queues=1" \

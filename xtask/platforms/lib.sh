@@ -6,9 +6,10 @@ root=$(cd "$here/../.." && pwd)
 home=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")/platforms
 mkdir -p "$home"
 cd "$root"
-export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 DEBIAN_FRONTEND=noninteractive
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 RUST_BACKTRACE=0 DEBIAN_FRONTEND=noninteractive
 export TEST_LIMIT=${TEST_LIMIT:-900}
 cargo=${CARGO:-cargo}
+unset LD_LIBRARY_PATH
 
 skip() {
   echo "SKIP: $*"
@@ -17,7 +18,7 @@ skip() {
 
 # Installs those of the Debian packages that are missing.
 needs() {
-  local missing=()
+  local package missing=()
   for package; do
     [[ $(dpkg-query --show --showformat='${Status}' "$package" 2>&1) == "install ok installed" ]] || missing+=("$package")
   done
@@ -29,7 +30,7 @@ needs() {
 
 # Unpacks Debian packages and what they need into a folder, without installing them.
 unpacked() {
-  local into=$1
+  local package into=$1
   shift
   [[ ! -e $into/done ]] || return 0
   command -v apt-get >/dev/null && [[ $EUID -eq 0 ]] || skip "needs Debian, and root to download packages: $*"

@@ -18,7 +18,7 @@ mount --bind /mnt/tmp "$(dirname "$home")/tmp"
 ip link set lo up
 uname -r
 export TMPDIR=/tmp CAIO_TEST_DIR=/tmp TEST_LIMIT=1800 TEST_THREADS=1 RUST_BACKTRACE=0
-sh "$here/run.sh" <"$home/uml.list"
+sh "$here/run.sh" <"$home/uml.list" | cat
 poweroff -f
 INIT
 chmod +x "$home/uml.init"

@@ -9,7 +9,7 @@ pub(crate) fn all() -> Vec<Subject> {
         println!("SKIP: {refusal}");
         return Vec::new();
     }
-    vec![subject("aio", Routes::Auto), subject("kernel", Routes::Kernel), subject("pool", Routes::Pool)]
+    vec![subject("aio", Routes::Auto), subject("aio-kernel", Routes::Kernel), subject("aio-pool", Routes::Pool)]
 }
 
 /// The backend with a choice of routes.

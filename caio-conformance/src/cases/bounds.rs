@@ -7,7 +7,7 @@ use caio_core::Settings;
 use std::io::ErrorKind;
 
 cases!("bounds":
-    none_is_refused, too_many_are_refused, the_bound_is_told, ten_times_as_many, one_at_a_time, never_exceeded,
+    none_is_refused, too_many_are_refused, no_thread_is_refused, too_many_threads_are_refused, the_bound_is_told, ten_times_as_many, one_at_a_time, never_exceeded,
     submitted_operations_do_not_block, room_comes_back_after_drops, queue_moves_when_nobody_polls,
     waiting_operations_can_be_dropped,
 );
@@ -29,6 +29,30 @@ fn none_is_refused(fixture: &Fixture) {
 fn too_many_are_refused(fixture: &Fixture) {
     let error = fixture.open(&with_bound(caio_core::MAX_REQUESTS_LIMIT + 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+}
+
+/// Settings with a pool of this size.
+fn with_pool(threads: usize) -> Settings {
+    let mut settings = Settings::default();
+    settings.pool_size = Some(threads);
+    settings
+}
+
+/// A pool of no threads is refused by every backend.
+fn no_thread_is_refused(fixture: &Fixture) {
+    let error = fixture.open(&with_pool(0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+}
+
+/// So is one of more than a system can have.
+fn too_many_threads_are_refused(fixture: &Fixture) {
+    for threads in [1025, usize::MAX] {
+        let error = fixture.open(&with_pool(threads)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{threads} threads: {error}");
+    }
+    let ctx = fixture.open(&with_pool(1024)).unwrap();
+    let fd = fixture.file("pool", b"data");
+    block_on(ctx.fsync(&fd)).unwrap();
 }
 
 /// A context tells its bound, which is what was asked for or less.

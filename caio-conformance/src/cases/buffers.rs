@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 cases!("buffers":
     nothing_beyond_what_was_read, longer_vector_is_cut, memory_is_reused, boxed_slice, string, statics, shared_slice,
-    aligned, slice_up_to, slice_between, slice_of_a_slice, write_takes_the_length_not_the_capacity, growing_by_slices,
+    aligned, slice_up_to, slice_between, slice_shortens_nothing, slice_of_a_slice, write_takes_the_length_not_the_capacity, growing_by_slices,
 );
 
 /// No byte beyond those that were read can be seen, whatever the memory had before.
@@ -128,6 +128,31 @@ fn slice_between(fixture: &Fixture) {
     let (written, _) = block_on(ctx.write(b"head----tail".slice(3..6), &fd, 7));
     assert_eq!(written.unwrap(), 3);
     assert_eq!(fixture.content("between"), b"0123456d--");
+}
+
+/// Whatever is read into a part, what lies behind it stays, and the buffer stays as long as it was.
+fn slice_shortens_nothing(fixture: &Fixture) {
+    let ctx = fixture.context();
+    let fd = fixture.file("part", b"0123456789");
+    let (read, part) = block_on(ctx.read_into(vec![7; 8192].slice(..4096), &fd, 0));
+    assert_eq!((read.unwrap(), &part[..]), (10, &b"0123456789"[..]));
+    let whole = part.into_inner();
+    assert_eq!((whole.len(), &whole[..10], &whole[10..]), (8192, &b"0123456789"[..], &[7; 8182][..]));
+    let (read, part) = block_on(ctx.read_into(whole.slice(100..200), &fd, 10));
+    assert_eq!((read.unwrap(), part.len()), (0, 0));
+    assert_eq!(part.into_inner().len(), 8192);
+    let parts = vec![vec![1; 100].slice(..5), vec![2; 100].slice(50..60)];
+    let (read, parts) = block_on(ctx.readv(parts, &fd, 0));
+    assert_eq!(read.unwrap(), 10);
+    let wholes: Vec<_> = parts.into_iter().map(caio_core::Slice::into_inner).collect();
+    assert_eq!((wholes[0].len(), &wholes[0][..5], wholes[0][5]), (100, &b"01234"[..], 1));
+    assert_eq!((wholes[1].len(), &wholes[1][50..55], wholes[1][55]), (100, &b"56789"[..], 2));
+    let mut aligned = AlignedBuf::zeroed(8192, 4096);
+    aligned.fill(9);
+    let (read, part) = block_on(ctx.read_into(aligned.slice(..4096), &fd, 0));
+    assert_eq!(read.unwrap(), 10);
+    let whole = part.into_inner();
+    assert_eq!((whole.len(), whole[8191]), (8192, 9));
 }
 
 /// Parts of parts.

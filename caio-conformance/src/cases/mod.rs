@@ -25,11 +25,30 @@ mod fork;
 #[cfg(target_os = "linux")]
 mod full;
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+mod guest;
+#[cfg(target_os = "linux")]
+mod order;
+#[cfg(target_os = "linux")]
+mod polls;
+#[cfg(target_os = "linux")]
+mod position;
+#[cfg(target_os = "linux")]
+mod records;
+#[cfg(target_os = "linux")]
+mod refused;
+#[cfg(target_os = "linux")]
+mod room;
+#[cfg(target_os = "linux")]
 mod sinks;
+#[cfg(target_os = "linux")]
+mod sockets;
 #[cfg(target_os = "linux")]
 mod sources;
 #[cfg(unix)]
 mod streams;
+#[cfg(unix)]
+mod times;
 #[cfg(target_os = "linux")]
 mod waiting;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Files without positions, which may have nothing to transfer yet.
 
 use super::cases;
-use crate::fixture::{Fixture, skip};
+use crate::fixture::Fixture;
 use crate::kit::{
     assert_kind, assert_same_error, block_on, join_all, park, pattern, pipe, pipe_to, read_at, until, write_at,
 };
@@ -20,13 +20,6 @@ cases!("streams":
     holds_up_no_other_file, many_empty_pipes_hold_up_nobody, sockets, cancelled_with_a_full_table, ends_with_the_context,
     zero_bytes,
 );
-
-/// Ends the case where a transfer that waits cannot be taken back.
-fn needs_recall(fixture: &Fixture) {
-    if fixture.is_portable() {
-        skip("std alone cannot take back a transfer that waits for a stream");
-    }
-}
 
 /// Fills a pipe until it takes no more, and tells how much it took.
 fn fill(ctx: &crate::context::Context, writer: &SharedFd) -> usize {
@@ -160,7 +153,6 @@ fn syncs_are_refused(fixture: &Fixture) {
 
 /// A read that has nothing to read is cancelled, and its buffer comes back.
 fn empty_read_is_cancelled(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (reader, _writer) = pipe();
     let mut read = ctx.read_into(vec![7; 64], &reader, NO_OFFSET);
@@ -174,7 +166,6 @@ fn empty_read_is_cancelled(fixture: &Fixture) {
 
 /// What is written after a cancel is there for the next read.
 fn data_after_a_cancel_is_not_lost(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (reader, mut writer) = pipe();
     for round in 0..20 {
@@ -188,7 +179,6 @@ fn data_after_a_cancel_is_not_lost(fixture: &Fixture) {
 
 /// What is written after a waiting read was dropped, and has gone, is there for the next read.
 fn data_after_a_drop_is_not_lost(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (reader, mut writer) = pipe();
     for round in 0..20 {
@@ -224,7 +214,6 @@ fn empty_read_times_out(fixture: &Fixture) {
 
 /// One with a buffer of the caller's gives it back.
 fn empty_read_into_times_out(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (reader, _writer) = pipe();
     for timeout in [Duration::ZERO, Duration::from_millis(30)] {
@@ -237,7 +226,6 @@ fn empty_read_into_times_out(fixture: &Fixture) {
 
 /// What is written after a time was up is there for the next read.
 fn data_after_a_timeout_is_not_lost(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (reader, mut writer) = pipe();
     let (read, buf) = block_on(ctx.read_into(vec![7; 64], &reader, NO_OFFSET).timeout(Duration::from_millis(10)));
@@ -249,7 +237,6 @@ fn data_after_a_timeout_is_not_lost(fixture: &Fixture) {
 
 /// A write to a full pipe waits until there is room.
 fn full_write_waits(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (writer, mut reader) = pipe_to();
     let filled = fill(&ctx, &writer);
@@ -265,7 +252,6 @@ fn full_write_waits(fixture: &Fixture) {
 
 /// A write to a full pipe is cancelled, and nothing of it is written.
 fn full_write_is_cancelled(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.context();
     let (writer, mut reader) = pipe_to();
     let filled = fill(&ctx, &writer);
@@ -298,7 +284,6 @@ fn holds_up_no_other_file(fixture: &Fixture) {
 
 /// Many reads that wait, more than a pool has threads, hold up nobody.
 fn many_empty_pipes_hold_up_nobody(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.bounded(128);
     let fd = fixture.file("other", b"data");
     let mut pipes: Vec<_> = (0..100).map(|_| pipe()).collect();
@@ -336,7 +321,6 @@ fn sockets(fixture: &Fixture) {
 
 /// A full table of waiting reads can be emptied by cancels, those that wait for room included.
 fn cancelled_with_a_full_table(fixture: &Fixture) {
-    needs_recall(fixture);
     let ctx = fixture.bounded(4);
     let (reader, _writer) = pipe();
     let reads: Vec<_> = (0..12).map(|_| ctx.read_into(vec![7; 8], &reader, NO_OFFSET).submit()).collect();
@@ -349,7 +333,6 @@ fn cancelled_with_a_full_table(fixture: &Fixture) {
 
 /// Contexts that go while reads wait let go of the files.
 fn ends_with_the_context(fixture: &Fixture) {
-    needs_recall(fixture);
     for _ in 0..20 {
         let ctx = fixture.bounded(8);
         let (reader, _writer) = pipe();
@@ -367,11 +350,32 @@ fn ends_with_the_context(fixture: &Fixture) {
     }
 }
 
-/// Transfers of nothing do not wait.
+/// Transfers of nothing do not wait: neither for data nor for room, however they are made, and behind whatever waits.
 fn zero_bytes(fixture: &Fixture) {
     let ctx = fixture.context();
     let (reader, writer) = pipe();
     let writer: SharedFd = writer.into();
-    assert_eq!(block_on(ctx.read(0, &reader, NO_OFFSET)).unwrap(), b"");
-    assert_eq!(block_on(ctx.write(b"", &writer, NO_OFFSET)).0.unwrap(), 0);
+    let nothing = || {
+        assert_eq!(block_on(ctx.read(0, &reader, NO_OFFSET)).unwrap(), b"");
+        assert_eq!(block_on(ctx.read(0, &reader, NO_OFFSET).submit()).unwrap(), b"");
+        assert_eq!(block_on(ctx.read_into(Vec::new(), &reader, NO_OFFSET)).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.readv(vec![Vec::new(), Vec::new()], &reader, NO_OFFSET)).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.readv(Vec::<Vec<u8>>::new(), &reader, NO_OFFSET)).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.write(b"", &writer, NO_OFFSET)).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.write(b"", &writer, NO_OFFSET).submit()).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.writev(vec![b"", b""], &writer, NO_OFFSET)).0.unwrap(), 0);
+        assert_eq!(block_on(ctx.writev(Vec::<Vec<u8>>::new(), &writer, NO_OFFSET)).0.unwrap(), 0);
+        let mut batch = ctx.batch();
+        let (read, write) = (batch.read(0, &reader, NO_OFFSET), batch.write(b"", &writer, NO_OFFSET));
+        batch.submit().unwrap();
+        assert_eq!(block_on(read).unwrap(), b"");
+        assert_eq!(block_on(write).0.unwrap(), 0);
+    };
+    nothing();
+    let mut waits = ctx.read(8, &reader, NO_OFFSET);
+    park(&mut waits);
+    nothing();
+    assert!(matches!(block_on(waits.cancel()), Outcome::Cancelled(_)));
+    fill(&ctx, &writer);
+    nothing();
 }

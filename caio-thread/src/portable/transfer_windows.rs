@@ -22,7 +22,8 @@ pub(super) fn transfer(fd: &SharedFd, view: View<'_>) -> io::Result<usize> {
             })
         }
         View::Writev(bufs, offset) if bufs.iter().map(|buf| buf.len()).sum::<usize>() <= MAX_COPY => {
-            write(file, &bufs.concat(), offset)
+            let whole: Vec<&[u8]> = bufs.iter().map(|buf| &**buf).collect();
+            write(file, &whole.concat(), offset)
         }
         View::Writev(bufs, offset) => in_turn(&bufs, offset, |buf: &IoSlice<'_>, at| (buf.len(), write(file, buf, at))),
         View::Fsync => file.sync_all().map(|()| 0),

@@ -1,9 +1,8 @@
 //! The thread that serves what waits when its file is ready.
 
-use super::{LineId, Poller};
+use super::Poller;
 use crate::shared::Shared;
 use caio_core::support::lock;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,32 +24,20 @@ impl EventLoop {
     pub(super) fn run(self) {
         let waits = &self.pool.waits;
         let mut events = Vec::new();
-        let mut lines: VecDeque<LineId> = VecDeque::new();
-        while let Some(timeout) = self.timeout(lines.is_empty()) {
+        while let Some(timeout) = self.timeout() {
             self.poller.wait(&mut events, timeout);
-            if events.is_empty() && lines.is_empty() && self.is_done() {
+            if events.is_empty() && self.is_done() {
                 return;
             }
-            waits.note(&events, &mut lines);
-            events.clear();
-            for _ in 0..lines.len() {
-                let unserved = lines.pop_front().filter(|line| waits.serve(&self.pool, *line));
-                lines.extend(unserved);
-            }
+            events.drain(..).for_each(|event| waits.on_event(&self.pool, event));
         }
     }
 
-    /// How long to wait: not where lines are to be served, not for ever where no file is waited for. `None` if the pool was shut down.
-    fn timeout(&self, is_served: bool) -> Option<Option<Duration>> {
+    /// How long to wait: not for ever where no file is waited for. `None` if the pool was shut down.
+    fn timeout(&self) -> Option<Option<Duration>> {
         let state = lock(&self.pool.waits.state);
-        if state.stopped {
-            return None;
-        }
-        Some(match () {
-            () if !is_served => Some(Duration::ZERO),
-            () if state.files.is_empty() => Some(self.pool.settings.linger),
-            () => None,
-        })
+        let lingers = state.files.is_empty().then_some(self.pool.settings.linger);
+        (!state.stopped).then_some(lingers)
     }
 
     /// Whether no file is waited for. Then the next one starts another event loop.

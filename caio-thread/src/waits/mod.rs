@@ -27,7 +27,7 @@ use caio_core::support::{lock, spawn};
 use caio_core::{Finished, Key, Request, SharedFd};
 use event_loop::EventLoop;
 use poller::{Arming, Direction, Event};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -48,7 +48,7 @@ struct State {
     /// The operations that wait. One that is being tried is not among them.
     requests: Requests,
     /// The files that are waited for, by [`SharedFd::id`].
-    files: HashMap<usize, Waited>,
+    files: FxHashMap<usize, Waited>,
     /// Tells which files are ready; there while the event loop runs.
     poller: Option<Arc<dyn Poller>>,
     /// Whether nothing may wait any more.
@@ -329,16 +329,17 @@ impl Waits {
         next
     }
 
-    /// Serves a line, as far as that takes no waiting. Says whether it is to be served again, once others had their turn.
-    fn serve(&self, pool: &Arc<Shared>, line: LineId) -> bool {
+    /// Serves a line whose file is ready, as far as that takes no waiting. A long line is left to a worker, so that others have
+    /// their turn.
+    fn serve(&self, pool: &Arc<Shared>, line: LineId) {
         let mut served = 0;
         let mut next = self.take(line, By::Newcomer);
-        while let Some(request) = next {
+        while let Some(request) = next.take() {
             let by = if served == 0 { By::OwnerInVain } else { By::Owner };
             let finished = match attempt(&*self.calls, request) {
                 Attempt::Ended(finished) => finished,
                 Attempt::Waits(tried) => match self.park(pool, line, tried, by) {
-                    Parked::Waits => return false,
+                    Parked::Waits => return,
                     Parked::Ended(finished) => finished,
                     Parked::Again(parked) => {
                         next = Some(parked);
@@ -346,48 +347,33 @@ impl Waits {
                     }
                 },
                 Attempt::Worker(tried) => match pool.enqueue(tried, Route::Waits) {
-                    Ok(()) => return false,
+                    Ok(()) => return,
                     Err(finished) => finished,
                 },
             };
-            pool.finish(finished);
             served += 1;
+            // The file is waited for no longer before its last operation ends: then its owner may close it, and its number may
+            // become another file.
             if served == LINE_TURN {
-                return self.give_up(line);
+                self.next_by_worker(pool, line);
+            } else {
+                next = self.take(line, By::Owner);
             }
-            next = self.take(line, By::Owner);
+            pool.finish(finished);
+            if served == LINE_TURN {
+                return;
+            }
         }
-        false
     }
 
-    /// A line's owner serves it no longer, although others may wait, which is told.
-    fn give_up(&self, line: LineId) -> bool {
-        let mut state = self.lock();
-        let mut waits = false;
-        if let Some(entry) = state.line(line) {
-            (entry.is_taken, entry.is_ready) = (false, true);
-            waits = entry.is_busy();
-        }
-        let idle = state.forget_if_idle(line.file);
-        drop(state);
-        drop(idle);
-        waits
-    }
-
-    /// Files are ready: lists the lines that are to be served.
-    fn note(&self, events: &[Event], lines: &mut impl Extend<LineId>) {
-        let mut state = self.lock();
-        for event in events {
-            let Some(file) = state.files.get_mut(&event.file) else {
-                continue;
-            };
-            for direction in event.directions() {
-                let entry = file.line(direction);
+    /// A file is ready: serves its lines.
+    fn on_event(&self, pool: &Arc<Shared>, event: Event) {
+        for direction in event.directions() {
+            let line = LineId { file: event.file, direction };
+            if let Some(entry) = self.lock().line(line) {
                 entry.is_ready = true;
-                if !entry.is_taken && !entry.order.is_empty() {
-                    lines.extend([LineId { file: event.file, direction }]);
-                }
             }
+            self.serve(pool, line);
         }
     }
 

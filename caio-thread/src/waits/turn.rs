@@ -5,6 +5,7 @@ use caio_core::support::lock;
 use caio_core::{FileKind, Request};
 use rustix::fs::fstat;
 use std::collections::HashSet;
+use std::io::IsTerminal;
 use std::sync::{Condvar, LazyLock, Mutex, PoisonError};
 
 /// A file by device and inode, and which way.
@@ -24,13 +25,14 @@ impl Turn {
     pub(super) fn take(request: &Request) -> Option<Self> {
         let (fd, direction) = (request.fd(), Direction::of(request));
         let key = match (fd.kind(), direction) {
-            (FileKind::Pipe, _) | (FileKind::Character, Direction::Read) => {
+            // What a worker reads of another device nobody else can take.
+            (FileKind::Character, _) if direction == Direction::Write || !fd.file().is_terminal() => return None,
+            (FileKind::Pipe | FileKind::Character, _) => {
                 let stat = fstat(fd).ok()?;
                 (stat.st_dev as u64, stat.st_ino as u64, direction)
             }
-            // All of them share an inode.
-            (_, Direction::Read) => (0, fd.id() as u64, direction),
-            (_, Direction::Write) => return None,
+            // These share an inode.
+            _ => (0, fd.id() as u64, direction),
         };
         let mut taken = lock(&TAKEN);
         while !taken.insert(key) {

@@ -9,7 +9,11 @@ fn writes_to_one_file_take_one_worker_and_keep_their_order() {
     let fd = file();
     let stall = Stall::on(&ctx, &fd);
     let writes: Vec<_> = (0..=200u8).map(|at| ctx.write(vec![at; 100], &fd, 0).submit()).collect();
-    assert_eq!(started(&pool), 1, "they queue behind the one that has the lane");
+    if caio_core::support::cores() > 1 {
+        assert_eq!(started(&pool), 1, "they queue behind the one that is going to search");
+    } else {
+        println!("SKIP: no worker searches where nobody else can run meanwhile");
+    }
     drop(stall);
     assert!(block_on(join_all(writes)).iter().all(|(written, _)| matches!(written, Ok(100))));
     assert_eq!(block_on(ctx.read(200, &fd, 0)).unwrap(), [200; 100]);

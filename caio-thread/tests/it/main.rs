@@ -11,6 +11,8 @@ mod alloc;
 mod driver;
 #[cfg(target_os = "linux")]
 mod inline;
+#[cfg(unix)]
+mod portable;
 #[cfg(target_os = "linux")]
 mod position;
 #[cfg(target_os = "linux")]

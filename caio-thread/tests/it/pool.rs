@@ -1,6 +1,6 @@
 //! How many workers there are, and what they survive.
 
-use crate::support::{Stall, block_on, file, pooled, started, workers};
+use crate::support::{Stall, block_on, file, pooled, pooled_with, started, workers};
 use caio_conformance::kit::until;
 use caio_core::Outcome;
 use caio_thread::ThreadPool;
@@ -8,7 +8,7 @@ use futures::future::join_all;
 use std::future::Future;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn starts_no_thread_before_there_is_work() {
@@ -70,6 +70,30 @@ fn what_is_queued_can_be_cancelled_and_what_runs_goes_on() {
     drop(stall);
     assert_eq!(fd.file().metadata().unwrap().len(), 0);
     assert_eq!(pool.counters().syncs, 0);
+}
+
+/// Giving up what is queued costs each operation as much as the next, however many there are.
+#[test]
+fn cancels_are_linear() {
+    let time = |operations: u64| {
+        let (ctx, _pool) = pooled_with(workers(1), 30_000);
+        let stall = Stall::new(&ctx);
+        let fds = [file(), file(), file()];
+        let write = |at| ctx.write(b"x", &fds[at as usize % 3], at).submit();
+        let read = |at| ctx.read_into(vec![0; 1], &fds[at as usize % 3], at).submit();
+        let writes: Vec<_> = (0..operations / 2).map(write).collect();
+        let reads: Vec<_> = (0..operations / 4).map(read).collect();
+        let syncs: Vec<_> = (0..operations / 4).map(|_| ctx.fsync(&fds[0]).submit()).collect();
+        let started = Instant::now();
+        let cancels = writes.into_iter().rev().map(caio_core::Operation::cancel);
+        assert!(block_on(join_all(cancels)).iter().all(|outcome| matches!(outcome, Outcome::Cancelled(_))));
+        drop((reads, syncs, ctx));
+        let time = started.elapsed();
+        drop(stall);
+        time
+    };
+    let (few, many) = (time(2800), time(28_000));
+    assert!(many < few * 40 + Duration::from_millis(100), "2800 took {few:?}, 28000 took {many:?}");
 }
 
 #[test]

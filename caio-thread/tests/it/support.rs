@@ -49,8 +49,15 @@ unsafe impl Backend for Borrower {
 
 /// A context over a pool, and the pool.
 pub(crate) fn pooled(settings: PoolSettings) -> (Context, Pool) {
+    pooled_with(settings, Settings::default().max_requests)
+}
+
+/// The same with a bound of its own on what is in flight.
+pub(crate) fn pooled_with(settings: PoolSettings, max_requests: usize) -> (Context, Pool) {
     let mut pool = None;
-    let opened = Context::open(&Settings::default(), BackendKind::Thread, |common, completer| {
+    let mut common = Settings::default();
+    common.max_requests = max_requests;
+    let opened = Context::open(&common, BackendKind::Thread, |common, completer| {
         let made = Pool::new(settings, completer);
         pool = Some(made.clone());
         Ok(Opened {

@@ -59,16 +59,23 @@ impl Budget {
     }
 }
 
+/// An entry that is not in the kernel's queue.
+struct Staged {
+    /// The entry.
+    entry: Entry,
+    /// How long submitting it takes: as long as copying so many bytes.
+    cost: usize,
+}
+
 /// Entries that are not in the kernel's queue.
 #[derive(Default)]
 pub(super) struct Staging {
     /// Those that are submitted in a moment, oldest first.
-    prompt: VecDeque<Entry>,
-    /// Those whose submission takes time, and as much of it as copying so many bytes; oldest first.
-    /// They come after the others, which they would hold up.
-    bulky: VecDeque<(Entry, usize)>,
+    prompt: VecDeque<Staged>,
+    /// Those whose submission takes time. They come after the others, which they would hold up.
+    bulky: VecDeque<Staged>,
     /// Cancels, which come after what they are to cancel.
-    cancels: VecDeque<Entry>,
+    cancels: VecDeque<Staged>,
     /// Whether the ring can no longer be entered.
     dead: bool,
 }
@@ -77,7 +84,7 @@ pub(super) struct Staging {
 #[derive(Default)]
 pub(super) struct Submission {
     /// The `user_data` of the entries that the kernel has not taken, oldest first.
-    queued: VecDeque<u64>,
+    queued: Vec<u64>,
 }
 
 /// What is in the kernel's queue after as much as possible was moved there.
@@ -112,11 +119,8 @@ impl Ring {
         }
         self.operations.fetch_add(1, Ordering::Relaxed);
         self.staged.fetch_add(1, Ordering::Relaxed);
-        if cost == 0 {
-            staging.prompt.push_back(entry);
-        } else {
-            staging.bulky.push_back((entry, cost));
-        }
+        let queue = if cost == 0 { &mut staging.prompt } else { &mut staging.bulky };
+        queue.push_back(Staged { entry, cost });
         Ok(())
     }
 
@@ -125,7 +129,7 @@ impl Ring {
         let mut staging = lock(&self.staging);
         if !staging.dead {
             self.staged.fetch_add(1, Ordering::Relaxed);
-            staging.cancels.push_back(entry.user_data(SILENT));
+            staging.cancels.push_back(Staged { entry: entry.user_data(SILENT), cost: 0 });
         }
     }
 
@@ -207,6 +211,7 @@ impl Ring {
             if left == 0 {
                 return rest;
             }
+            let all = matches!(others, Others::None).then_some(left);
             let mut flags = EnterFlags::empty();
             if sqpoll {
                 if !self.needs_wakeup(submission) {
@@ -221,7 +226,13 @@ impl Ring {
             match self.enter(left, flags) {
                 Ok(0) => return Flushed::Retry,
                 Ok(_) if sqpoll => return rest,
-                Ok(_) => self.flush_overflow(submission),
+                Ok(taken) => {
+                    self.flush_overflow(submission);
+                    if Some(taken) == all {
+                        self.forget_taken(submission, 0);
+                        return Flushed::Done; // who has staged more meanwhile wants the lock
+                    }
+                }
                 Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                     libc::EAGAIN | libc::EBUSY | libc::ENOMEM => return Flushed::Retry,
                     errno => return self.give_up(submission, errno),
@@ -245,24 +256,43 @@ impl Ring {
             budget
         };
         let mut staging = lock(&self.staging);
-        let dead = staging.dead;
-        let others = loop {
-            if queue.is_full() {
-                break if staging.is_empty() { Others::None } else { Others::NoRoom };
+        let Staging { prompt, bulky, cancels, dead } = &mut *staging;
+        let mut take = |from: &mut VecDeque<Staged>, most: usize| {
+            if from.is_empty() {
+                return 0;
             }
-            let cancels = self.max_silent.saturating_sub(self.silent.load(Ordering::Relaxed));
-            let entry = match staging.next(budget, cancels) {
-                Ok(Some(entry)) => entry,
-                Ok(None) => break Others::None,
-                Err(OverBudget) => break Others::OverBudget,
-            };
-            self.silent.fetch_add(usize::from(entry.get_user_data() == SILENT), Ordering::Relaxed);
-            submission.queued.push_back(entry.get_user_data());
-            // SAFETY: whoever staged the entry promised that what it points to stays until its
-            // completion.
-            let pushed = unsafe { queue.push(&entry) };
-            debug_assert!(pushed.is_ok(), "the queue is not full");
+            let mut count = 0;
+            for Staged { entry, cost } in from.iter().take(most.min(budget.entries)) {
+                // SAFETY: whoever staged the entry promised that what it points to stays until its
+                // completion.
+                if *cost != 0 && budget.bytes == 0 || unsafe { queue.push(entry) }.is_err() {
+                    break;
+                }
+                budget.bytes = budget.bytes.saturating_sub(*cost);
+                submission.queued.push(entry.get_user_data());
+                count += 1;
+            }
+            budget.entries -= count;
+            if count == from.len() {
+                from.clear()
+            } else {
+                drop(from.drain(..count))
+            }
+            count
         };
+        take(prompt, usize::MAX);
+        take(bulky, usize::MAX);
+        if !cancels.is_empty() {
+            let most = self.max_silent.saturating_sub(self.silent.load(Ordering::Relaxed));
+            self.silent.fetch_add(take(cancels, most), Ordering::Relaxed);
+        }
+        let others = match () {
+            () if prompt.is_empty() && bulky.is_empty() && cancels.is_empty() => Others::None,
+            () if queue.is_full() => Others::NoRoom,
+            () if budget.entries == 0 || !bulky.is_empty() => Others::OverBudget,
+            () => Others::None, // cancels: whoever reaps one of those that the kernel has flushes again
+        };
+        let dead = *dead;
         drop(staging);
         queue.sync();
         let left = queue.len();
@@ -275,7 +305,11 @@ impl Ring {
     fn forget_taken(&self, submission: &mut Submission, left: usize) {
         let taken = submission.queued.len().saturating_sub(left);
         if taken != 0 {
-            submission.queued.drain(..taken);
+            if left == 0 {
+                submission.queued.clear()
+            } else {
+                drop(submission.queued.drain(..taken))
+            }
             self.staged.fetch_sub(taken, Ordering::Relaxed);
         }
     }
@@ -312,38 +346,10 @@ impl Ring {
     }
 }
 
-/// The next entry would hold up the caller.
-struct OverBudget;
-
 impl Staging {
-    /// Takes out the entry that goes next, if it is within the budget, or one of so many cancels.
-    fn next(&mut self, budget: &mut Budget, cancels: usize) -> Result<Option<Entry>, OverBudget> {
-        if budget.entries == 0 {
-            return if self.is_empty() { Ok(None) } else { Err(OverBudget) };
-        }
-        let next = match (self.prompt.pop_front(), self.bulky.front()) {
-            (Some(entry), _) => Some(entry),
-            (None, Some(_)) if budget.bytes == 0 => return Err(OverBudget),
-            (None, Some((_, cost))) => {
-                budget.bytes = budget.bytes.saturating_sub(*cost);
-                self.bulky.pop_front().map(|(entry, _)| entry)
-            }
-            // Where the kernel has too many cancels, whoever reaps one of them flushes again.
-            (None, None) if cancels == 0 => None,
-            (None, None) => self.cancels.pop_front(),
-        };
-        budget.entries -= usize::from(next.is_some());
-        Ok(next)
-    }
-
-    /// Whether there is nothing.
-    fn is_empty(&self) -> bool {
-        self.prompt.is_empty() && self.bulky.is_empty() && self.cancels.is_empty()
-    }
-
     /// Empties it, and gives the `user_data` of all.
     fn drain(&mut self) -> impl Iterator<Item = u64> {
-        let bulky = self.bulky.drain(..).map(|(entry, _)| entry);
-        self.prompt.drain(..).chain(bulky).chain(self.cancels.drain(..)).map(|entry| entry.get_user_data())
+        let all = self.prompt.drain(..).chain(self.bulky.drain(..)).chain(self.cancels.drain(..));
+        all.map(|staged| staged.entry.get_user_data())
     }
 }

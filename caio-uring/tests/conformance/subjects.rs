@@ -10,12 +10,12 @@ type Choice = (&'static str, fn(Builder) -> Builder);
 /// All ways in which a context can be made.
 const CHOICES: [Choice; 7] = [
     ("uring", |builder| builder),
-    ("ring", |builder| builder.routes(Routes::all(Route::Ring))),
-    ("pool", |builder| builder.routes(Routes::all(Route::Pool))),
-    ("shards", |builder| builder.shards(3)),
-    ("shards-ring", |builder| builder.shards(3).routes(Routes::all(Route::Ring))),
-    ("sqpoll", |builder| builder.sqpoll(Duration::from_millis(1)).routes(Routes::all(Route::Ring))),
-    ("iopoll", |builder| builder.iopoll(true).routes(Routes::all(Route::Ring))),
+    ("uring-ring", |builder| builder.routes(Routes::all(Route::Ring))),
+    ("uring-pool", |builder| builder.routes(Routes::all(Route::Pool))),
+    ("uring-shards", |builder| builder.shards(3)),
+    ("uring-shards-ring", |builder| builder.shards(3).routes(Routes::all(Route::Ring))),
+    ("uring-sqpoll", |builder| builder.sqpoll(Duration::from_millis(1)).routes(Routes::all(Route::Ring))),
+    ("uring-iopoll", |builder| builder.iopoll(true).routes(Routes::all(Route::Ring))),
 ];
 
 /// Those that the kernel does not refuse.
