@@ -181,13 +181,15 @@ def test_process_events_checks_its_arguments(polling):
 
 def test_process_events_is_interrupted_by_signals(polling):
     ctx = polling.Context()
-    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT])
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        ctx.process_events(1, 1, -1)
-        time.sleep(5)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ctx.process_events(1, 1, -1)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_signal_handlers_run_while_it_waits(polling):

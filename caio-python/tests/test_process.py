@@ -1,5 +1,7 @@
 """Forks, the interpreter's end, signals, leaks: each in a process of its own."""
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,16 +12,18 @@ NAMES = ["uring", "aio", "thread", "python"]
 
 
 def python(code, timeout=60):
-    """What a fresh interpreter prints; it must not complain."""
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
+    """What a fresh interpreter prints; it must not complain. With its children it is ended when the time is up."""
+    command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.strip()
+    try:
+        stdout, stderr = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"it hangs: {process.communicate()}")
+    assert (process.returncode, stderr) == (0, "")
+    return stdout.strip()
 
 
 @pytest.fixture(params=NAMES)
