@@ -13,7 +13,7 @@ NAMES = ["uring", "aio", "thread", "python"]
 
 def python(code, timeout=60):
     """What a fresh interpreter prints; it must not complain. With its children it is ended when the time is up."""
-    command = [sys.executable, "-X", "dev", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)]
+    command = [sys.executable, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(code)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
