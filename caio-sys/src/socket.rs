@@ -8,7 +8,8 @@ use libc::{c_int, c_long, iovec, msghdr};
 
 use crate::retry::retry;
 
-/// `recvmsg(fd, {iov, count}, MSG_DONTWAIT)`: receives what is there, of a datagram as much as fits.
+/// `recvmsg(fd, {iov, count}, MSG_DONTWAIT)`: receives what is there, of a datagram as much as
+/// fits.
 ///
 /// `recv(2)`. Descriptors and credentials that come with it are discarded, as `read(2)` does.
 ///

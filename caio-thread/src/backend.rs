@@ -13,8 +13,8 @@ pub(crate) struct ThreadBackend {
 }
 
 #[allow(unsafe_code)]
-// SAFETY: the pool delivers each request once, through the completer of its context, and refuses those that come after its
-// shutdown; an attempt is answered before the call returns.
+// SAFETY: the pool delivers each request once, through the completer of its context, and refuses
+// those that come after its shutdown; an attempt is answered before the call returns.
 unsafe impl Backend for ThreadBackend {
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         (self.attempt)(attempt)

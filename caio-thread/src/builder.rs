@@ -40,13 +40,15 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, by default [`DEFAULT_MAX_REQUESTS`](caio_core::DEFAULT_MAX_REQUESTS).
+    /// The bound on operations in flight, by default
+    /// [`DEFAULT_MAX_REQUESTS`](caio_core::DEFAULT_MAX_REQUESTS).
     pub fn max_requests(mut self, max_requests: usize) -> Self {
         self.settings.max_requests = max_requests;
         self
     }
 
-    /// The most workers, from 1 to [`MAX_POOL_SIZE`](caio_core::MAX_POOL_SIZE); by default four per core, between 4 and 64.
+    /// The most workers, from 1 to [`MAX_POOL_SIZE`](caio_core::MAX_POOL_SIZE); by default four per
+    /// core, between 4 and 64.
     pub fn pool_size(mut self, threads: usize) -> Self {
         self.settings.pool_size = Some(threads);
         self
@@ -58,8 +60,9 @@ impl Builder {
         self
     }
 
-    /// Whether syncs of one [`SharedFd`](caio_core::SharedFd) that wait at the same time are served by one system call, which starts after each of
-    /// them was asked for; its error reaches all of them. On by default. A sync with a priority has a call of its own.
+    /// Whether syncs of one [`SharedFd`](caio_core::SharedFd) that wait at the same time are served
+    /// by one system call, which starts after each of them was asked for; its error reaches all of
+    /// them. On by default. A sync with a priority has a call of its own.
     pub fn coalesce_syncs(mut self, coalesce: bool) -> Self {
         self.pool.coalesce_syncs = coalesce;
         self
@@ -84,7 +87,8 @@ impl Builder {
     /// Makes the context, and the driver with which an external event loop takes its completions.
     ///
     /// # Errors
-    /// As [`build`](Self::build); `EMFILE` or `ENFILE` where there is no descriptor left for the driver; `Unsupported` on Windows.
+    /// As [`build`](Self::build); `EMFILE` or `ENFILE` where there is no descriptor left for the
+    /// driver; `Unsupported` on Windows.
     pub fn build_with_driver(self) -> io::Result<(Context, Driver)> {
         let (settings, pool) = (self.settings, self.pool);
         Context::open_driven(settings, BackendKind::Thread, |settings, completer| {

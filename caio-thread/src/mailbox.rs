@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Requests that have ended, until [`deliver`](Self::deliver) hands them on. A cheap clone.
 ///
-/// It holds no more than there are operations in flight. Its signal is called when it is no longer empty, and again
-/// by a `deliver` that leaves something behind: whoever waits for the signal resets it first and delivers then.
+/// It holds no more than there are operations in flight. Its signal is called when it is no longer
+/// empty, and again by a `deliver` that leaves something behind: whoever waits for the signal
+/// resets it first and delivers then.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -43,7 +44,8 @@ impl Mailbox {
         Self(Arc::new(Inner { state, signal }))
     }
 
-    /// Delivers up to `max` requests, in the order in which they ended, and returns how many. Call it without holding a lock.
+    /// Delivers up to `max` requests, in the order in which they ended, and returns how many. Call
+    /// it without holding a lock.
     pub fn deliver(&self, max: usize, completer: &Completer) -> usize {
         let mut delivered = 0;
         while delivered < max {

@@ -7,12 +7,14 @@ use caio_core::{Completer, Finished, Key, Request};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Threads that carry operations out; a cheap clone. None is started before there is work, and none stays without.
+/// Threads that carry operations out; a cheap clone. None is started before there is work, and none
+/// stays without.
 ///
-/// It grows only while work waits and nobody is about to take it. Buffered writes to one file are carried out one after the other,
-/// since they would contend for the file's lock, and so are transfers at the file's own position; waiting syncs of one file share
-/// a system call; what waits for a pipe, a socket or a device occupies no worker. When the last handle is dropped it shuts down,
-/// without blocking.
+/// It grows only while work waits and nobody is about to take it. Buffered writes to one file are
+/// carried out one after the other, since they would contend for the file's lock, and so are
+/// transfers at the file's own position; waiting syncs of one file share a system call; what waits
+/// for a pipe, a socket or a device occupies no worker. When the last handle is dropped it shuts
+/// down, without blocking.
 ///
 /// ```
 /// use caio_core::{Completer, Finished, Request};
@@ -52,7 +54,8 @@ pub struct Counters {
 }
 
 impl Pool {
-    /// Makes a pool that delivers through the completer, or into the mailbox of its settings. Starts no thread.
+    /// Makes a pool that delivers through the completer, or into the mailbox of its settings.
+    /// Starts no thread.
     #[must_use]
     pub fn new(settings: PoolSettings, completer: Completer) -> Self {
         let (syscalls, waits) = (platform::syscalls(&settings), platform::waits(&settings));
@@ -63,7 +66,8 @@ impl Pool {
     /// Takes an operation over; it is delivered later, never in the caller's stack.
     ///
     /// # Errors
-    /// The request, ended: the pool was shut down, a stream had an answer at once, or there is no thread and none can be started.
+    /// The request, ended: the pool was shut down, a stream had an answer at once, or there is no
+    /// thread and none can be started.
     pub fn submit(&self, request: Request) -> Result<(), Finished> {
         let shared = &self.0.shared;
         shared.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -74,8 +78,8 @@ impl Pool {
         taken.inspect_err(|_| shared.leave())
     }
 
-    /// Tries to end an operation early, and says whether it has one of this key. What is queued or waits for a stream ends as
-    /// cancelled; a transfer that has begun goes on.
+    /// Tries to end an operation early, and says whether it has one of this key. What is queued or
+    /// waits for a stream ends as cancelled; a transfer that has begun goes on.
     pub fn cancel(&self, key: Key) -> bool {
         let shared = &self.0.shared;
         if let Some(request) = shared.waits.cancel(key) {
@@ -96,9 +100,11 @@ impl Pool {
         }
     }
 
-    /// A future parks: whoever takes what is queued must not depend on a task's code. For [`Backend::arm`](caio_core::Backend::arm).
+    /// A future parks: whoever takes what is queued must not depend on a task's code. For
+    /// [`Backend::arm`](caio_core::Backend::arm).
     ///
-    /// A worker that is delivering is about to look for more, and is not joined by another one before this is called.
+    /// A worker that is delivering is about to look for more, and is not joined by another one
+    /// before this is called.
     pub fn arm(&self) {
         self.0.shared.arm();
     }
@@ -109,8 +115,8 @@ impl Pool {
         self.0.shared.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Takes no more operations, cancels what has not begun and delivers it; its threads end by themselves. Never blocks, and
-    /// may be called again.
+    /// Takes no more operations, cancels what has not begun and delivers it; its threads end by
+    /// themselves. Never blocks, and may be called again.
     pub fn shutdown(&self) {
         self.0.shared.shutdown();
     }

@@ -1,4 +1,5 @@
-//! Opening the backend. It works everywhere: only a driver can be refused, where no descriptor can be made for it.
+//! Opening the backend. It works everywhere: only a driver can be refused, where no descriptor can
+//! be made for it.
 
 use crate::backend::ThreadBackend;
 use crate::{Pool, PoolSettings, platform};

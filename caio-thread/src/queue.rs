@@ -27,7 +27,8 @@ pub(crate) struct Queue {
     ready: VecDeque<Job<Key>>,
     /// How many requests of these have gone.
     stale: usize,
-    /// The lanes. One is there exactly while its job is ready or with a worker; its requests keep the file's number theirs.
+    /// The lanes. One is there exactly while its job is ready or with a worker; its requests keep
+    /// the file's number theirs.
     lanes: FxHashMap<Lane, Order>,
     /// Emptied orders, so that a lane that comes and goes allocates nothing.
     spare: Vec<Order>,
@@ -118,7 +119,8 @@ impl Queue {
         self.requests.drain()
     }
 
-    /// One more ready job has lost its request: removes such jobs when they are more than half of all.
+    /// One more ready job has lost its request: removes such jobs when they are more than half of
+    /// all.
     fn sweep(&mut self) {
         self.stale += 1;
         if self.stale * 2 > self.ready.len() {

@@ -83,8 +83,8 @@ impl Requests {
 
 /// The order of some requests: first come, first served.
 ///
-/// It holds their keys. A request that is cancelled is taken out of [`Requests`] alone; its key stays until it is
-/// skipped or swept out.
+/// It holds their keys. A request that is cancelled is taken out of [`Requests`] alone; its key
+/// stays until it is skipped or swept out.
 #[derive(Debug, Default)]
 pub(crate) struct Order {
     /// The keys, those of requests that have gone included.

@@ -13,7 +13,8 @@ pub(crate) enum Route {
     Waits,
 }
 
-/// Operations of one file that one worker at a time carries out, by [`SharedFd::id`](caio_core::SharedFd::id).
+/// Operations of one file that one worker at a time carries out, by
+/// [`SharedFd::id`](caio_core::SharedFd::id).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
     /// Its buffered writes, one after the other: they would contend for the file's lock.

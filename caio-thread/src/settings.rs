@@ -20,7 +20,8 @@ const MAX_WORKERS: usize = 64;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PoolSettings {
-    /// The most workers, at least 1; by default four per core, between 4 and 64. One thread that waits for streams comes on top.
+    /// The most workers, at least 1; by default four per core, between 4 and 64. One thread that
+    /// waits for streams comes on top.
     pub max_threads: usize,
     /// Whether only the portable implementation may be used.
     pub portable: bool,

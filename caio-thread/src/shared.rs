@@ -30,7 +30,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Workers without work sleep here.
     pub(crate) work: Condvar,
-    /// The number of ready jobs, and one more when the pool was shut down: what a searching worker reads without the lock.
+    /// The number of ready jobs, and one more when the pool was shut down: what a searching worker
+    /// reads without the lock.
     pub(crate) ready: AtomicUsize,
     /// Operations that have not ended.
     pub(crate) in_flight: Arc<AtomicUsize>,
@@ -65,7 +66,8 @@ pub(crate) struct State {
 pub(crate) enum Searcher {
     /// There is none.
     None,
-    /// It delivers, and is going to search then. Usually that takes less time than a wake-up, but it is in a task's hands.
+    /// It delivers, and is going to search then. Usually that takes less time than a wake-up, but
+    /// it is in a task's hands.
     Returning,
     /// It searches.
     Searching,
@@ -106,7 +108,8 @@ impl State {
         }
     }
 
-    /// Whether a worker without work is to search for a moment before it sleeps: not where nobody else can run meanwhile.
+    /// Whether a worker without work is to search for a moment before it sleeps: not where nobody
+    /// else can run meanwhile.
     pub(crate) fn may_search(&self) -> bool {
         self.searcher == Searcher::None && cores() > 1 && self.searches.is_worth_trying()
     }
@@ -226,8 +229,8 @@ impl Shared {
         Ok(())
     }
 
-    /// A worker could not be started. If there are others they do it; else everything that is queued fails. Gives the caller's own
-    /// operation back.
+    /// A worker could not be started. If there are others they do it; else everything that is
+    /// queued fails. Gives the caller's own operation back.
     fn fail_queued(self: &Arc<Self>, own: Option<Key>, error: &io::Error) -> Result<(), Finished> {
         let mut state = self.lock();
         state.workers -= 1;

@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Makes the system calls of the pool's workers: one implementation a platform.
 pub(crate) trait Syscalls: Send + Sync + 'static {
-    /// Carries an operation out in the calling worker, however long it takes. A panic is the operation's error.
+    /// Carries an operation out in the calling worker, however long it takes. A panic is the
+    /// operation's error.
     fn perform(&self, request: Request) -> Finished;
 
     /// Brings a file, or only its data, to the disk.

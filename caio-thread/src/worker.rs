@@ -12,7 +12,8 @@ use std::time::Instant;
 
 /// How many operations of a lane are carried out before other work has its turn.
 const LANE_TURN: usize = 64;
-/// How many times a search looks between two looks at the clock, and at whether another thread wants the core.
+/// How many times a search looks between two looks at the clock, and at whether another thread
+/// wants the core.
 const LOOKS: u32 = 32;
 
 /// A worker, from its first look for work until it ends.
@@ -29,7 +30,8 @@ pub(crate) fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Before a worker delivers, which will make somebody submit more: says that it is going to search for it, if searching pays off.
+/// Before a worker delivers, which will make somebody submit more: says that it is going to search
+/// for it, if searching pays off.
 fn announce(state: &mut State) -> bool {
     let announced = state.queue.ready() == 0 && state.may_search();
     if announced {
@@ -115,7 +117,8 @@ fn sleep<'a>(shared: &'a Shared, mut state: MutexGuard<'a, State>) -> (MutexGuar
     }
 }
 
-/// Carries out one operation. Says whether the worker has announced that it is going to search for more.
+/// Carries out one operation. Says whether the worker has announced that it is going to search for
+/// more.
 fn perform(shared: &Arc<Shared>, request: Request) -> bool {
     let key = request.key();
     if request.class() == OpClass::Stream {
@@ -133,7 +136,8 @@ fn perform(shared: &Arc<Shared>, request: Request) -> bool {
     announced
 }
 
-/// Carries out the operations of a lane in turn. Says whether the worker has announced that it is going to search for more.
+/// Carries out the operations of a lane in turn. Says whether the worker has announced that it is
+/// going to search for more.
 fn drain_lane(shared: &Shared, lane: Lane) -> bool {
     let mut state = shared.lock();
     for turn in 1.. {
@@ -162,7 +166,8 @@ fn drain_lane(shared: &Shared, lane: Lane) -> bool {
     false
 }
 
-/// Serves all syncs of a file that wait now with one call. Says whether the worker has announced that it is going to search for more.
+/// Serves all syncs of a file that wait now with one call. Says whether the worker has announced
+/// that it is going to search for more.
 fn sync(shared: &Shared, lane: Lane, batch: &mut VecDeque<Request>) -> bool {
     let mut state = shared.lock();
     batch.extend(std::iter::from_fn(|| state.queue.pop_lane(lane)));

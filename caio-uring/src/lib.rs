@@ -1,7 +1,8 @@
 //! The io_uring backend of the caio asynchronous file I/O library.
 //!
-//! [`Uring::builder`] makes a [`Context`](caio_core::Context); programs that let the library choose use the crate `caio` instead.
-//! It needs Linux 5.6; on any other system this crate is empty.
+//! [`Uring::builder`] makes a [`Context`](caio_core::Context); programs that let the library choose use
+//! the crate `caio` instead. It needs Linux 5.6 on x86-64, aarch64, riscv64, loongarch64 or powerpc64;
+//! elsewhere this crate is empty.
 //!
 //! The way of an operation, file by file:
 //!
@@ -15,7 +16,6 @@
 //!    `EINTR`) sends it to the pool.
 //!
 //! ```
-//! # #[cfg(target_os = "linux")]
 //! # fn main() -> std::io::Result<()> {
 //! use caio_core::SharedFd;
 //! use caio_uring::Uring;
@@ -26,10 +26,17 @@
 //! let (written, _buf) = futures::executor::block_on(ctx.write(b"Hello world", &fd, 0));
 //! assert_eq!(written?, 11);
 //! # Ok(()) }
-//! # #[cfg(not(target_os = "linux"))]
-//! # fn main() {}
 //! ```
-#![cfg(target_os = "linux")]
+#![cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+))]
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)]

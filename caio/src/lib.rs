@@ -63,7 +63,17 @@ compile_error!("caio needs at least one backend: enable one of the Cargo feature
 pub use caio_aio as aio;
 #[cfg(feature = "thread")]
 pub use caio_thread as thread;
-#[cfg(all(feature = "uring", target_os = "linux"))]
+#[cfg(all(
+    feature = "uring",
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+))]
 pub use caio_uring as uring;
 
 pub use caio_core::{

@@ -18,5 +18,6 @@ mount -t tmpfs tmpfs /dev/shm
 ip link set lo up
 uname -r
 export TMPDIR=/tmp CAIO_TEST_DIR=/tmp TEST_LIMIT=3600 TEST_THREADS=1 RUST_BACKTRACE=0
+. /env
 sh /run.sh </list | cat
 poweroff -f

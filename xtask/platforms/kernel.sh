@@ -32,6 +32,7 @@ while read -r crate binary; do
   echo "$crate /tests/$(basename "$binary")"
 done <"$home/$version.list" >"$second/list"
 cp "$here/run.sh" "$second/"
+echo "export TEST_ARGS='${TEST_ARGS:-}'" >"$second/env"
 install -m 755 "$here/init.sh" "$second/init"
 printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$second/etc/passwd"
 (cd "$first" && find . | /bin/busybox cpio -o -H newc 2>/dev/null | gzip -1) >"$home/$version.initrd"
@@ -42,4 +43,4 @@ LD_LIBRARY_PATH=$qemu/usr/lib/x86_64-linux-gnu:$qemu/lib/x86_64-linux-gnu timeou
   -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios" -M q35 -cpu max -accel tcg,thread=multi -smp 2 -m 2048 \
   -nographic -no-reboot -nic none -kernel "$linux"/boot/vmlinuz-* -initrd "$home/$version.initrd" \
   -append "console=ttyS0 panic=-1 quiet mitigations=off nvme.poll_queues=1" \
-  -drive "file=$image,if=none,id=d,format=raw,cache=none,aio=threads" -device nvme,drive=d,serial=x </dev/null
+  -drive "file=$image,if=none,id=d,format=raw,cache=unsafe" -device nvme,drive=d,serial=x </dev/null

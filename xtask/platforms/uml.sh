@@ -17,7 +17,7 @@ mkdir -p "$(dirname "$home")/tmp"
 mount --bind /mnt/tmp "$(dirname "$home")/tmp"
 ip link set lo up
 uname -r
-export TMPDIR=/tmp CAIO_TEST_DIR=/tmp TEST_LIMIT=1800 TEST_THREADS=1 RUST_BACKTRACE=0
+export TMPDIR=/tmp CAIO_TEST_DIR=/tmp TEST_LIMIT=1800 TEST_THREADS=1 RUST_BACKTRACE=0 TEST_ARGS="${TEST_ARGS:-}"
 sh "$here/run.sh" <"$home/uml.list" | cat
 poweroff -f
 INIT

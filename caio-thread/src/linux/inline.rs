@@ -9,13 +9,15 @@ use caio_sys::rw::{self, Direction, RwFlags, transfer_raw};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
-/// Finishes an operation in its caller's thread, if that takes no longer than copying 64 KiB; takes no lock and allocates nothing.
+/// Finishes an operation in its caller's thread, if that takes no longer than copying 64 KiB; takes
+/// no lock and allocates nothing.
 ///
-/// It reads what the page cache holds, and writes where the file system takes a write without waiting (`preadv2(2)` and
-/// `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14; XFS takes such writes, ext4 does not); a read of tmpfs, which has no disk, is a plain
-/// call. It leaves alone what is longer, writes that wait for the disk whatever their flags say (`O_DSYNC`, `chattr +S`, a mount with
-/// `sync`), writes that a server might be asked about, and files on which it was repeatedly of no use, as
-/// [`SharedFd`](caio_core::SharedFd) tells.
+/// It reads what the page cache holds, and writes where the file system takes a write without
+/// waiting (`preadv2(2)` and `pwritev2(2)` with `RWF_NOWAIT`, Linux 4.14; XFS takes such writes,
+/// ext4 does not); a read of tmpfs, which has no disk, is a plain call. It leaves alone what is
+/// longer, writes that wait for the disk whatever their flags say (`O_DSYNC`, `chattr +S`, a mount
+/// with `sync`), writes that a server might be asked about, and files on which it was repeatedly of
+/// no use, as [`SharedFd`](caio_core::SharedFd) tells.
 ///
 /// ```
 /// use caio_core::{Attempt, Attempted};
@@ -75,7 +77,8 @@ fn write(attempt: Attempt<'_>) -> Attempted {
     }
     // SAFETY: core lets the pointers of an attempt be followed until it is answered.
     match unsafe { transfer(op, fd.as_fd(), RwFlags::NOWAIT) } {
-        // The rest would have had to wait. All of it again is the same write, unless it went to the end of the file.
+        // The rest would have had to wait. All of it again is the same write, unless it went to the
+        // end of the file.
         Ok(bytes) if bytes < asked && !is_append(fd) => attempt.missed(),
         // SAFETY: so many bytes were written; no memory was read into.
         Ok(bytes) => unsafe { attempt.transferred(bytes) },
@@ -96,14 +99,15 @@ fn learn_unknown(fd: &SharedFd) {
     }
 }
 
-/// Whether a write may be asked not to wait. One that is synchronous waits for the disk, whatever its flags say; whether it is is not
-/// asked of a server.
+/// Whether a write may be asked not to wait. One that is synchronous waits for the disk, whatever
+/// its flags say; whether it is is not asked of a server.
 fn may_write_nowait(fd: &SharedFd) -> bool {
     let is_local = fd.kind() == FileKind::Block || mount_kind(fd.as_fd()) != MountKind::Unknown;
     is_local && !fd.fact(Fact::SyncWrites, || writes_are_synchronous(fd.as_fd()).unwrap_or(true))
 }
 
-/// Whether the file certainly has nothing at an offset, which tells a short read from one that met a page not in memory.
+/// Whether the file certainly has nothing at an offset, which tells a short read from one that met
+/// a page not in memory.
 fn ends_at(fd: &SharedFd, offset: u64) -> bool {
     let mut byte = [MaybeUninit::uninit()];
     rw::read(fd.as_fd(), &mut byte, offset, RwFlags::NOWAIT).is_ok_and(|read| read.is_empty())

@@ -14,8 +14,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-/// Asks a file not to wait, where it knows the question: by `MSG_DONTWAIT` a socket, by `RWF_NOWAIT` (`preadv2(2)`) a pipe
-/// (Linux 6.5) and much else.
+/// Asks a file not to wait, where it knows the question: by `MSG_DONTWAIT` a socket, by
+/// `RWF_NOWAIT` (`preadv2(2)`) a pipe (Linux 6.5) and much else.
 #[derive(Debug)]
 pub(crate) struct LinuxStreams;
 
@@ -62,8 +62,9 @@ fn fact(request: &Request) -> Fact {
     if request.op().is_read() { Fact::NowaitReads } else { Fact::NowaitWrites }
 }
 
-/// Transfers by a pipe that does not know `RWF_NOWAIT`: one with a name, or any before Linux 6.5. It is opened once more in
-/// non-blocking mode, so that those who share the descriptor see nothing of it.
+/// Transfers by a pipe that does not know `RWF_NOWAIT`: one with a name, or any before Linux 6.5.
+/// It is opened once more in non-blocking mode, so that those who share the descriptor see nothing
+/// of it.
 fn transfer_by_pipe(request: &mut Request) -> io::Result<usize> {
     let (reads, number) = (request.op().is_read(), request.fd().as_raw_fd());
     let mut options = File::options();

@@ -51,8 +51,8 @@ pub(super) fn iovecs(regions: &[Region]) -> *const iovec {
     regions.as_ptr().cast()
 }
 
-/// Makes a call with an I/O priority of its own: `ioprio_set(2)`, Linux 2.6.13. It is a hint: where it is refused, the call is made
-/// without it.
+/// Makes a call with an I/O priority of its own: `ioprio_set(2)`, Linux 2.6.13. It is a hint: where
+/// it is refused, the call is made without it.
 fn with_priority(priority: Option<IoPriority>, call: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
     let Some(priority) = priority else {
         return call();

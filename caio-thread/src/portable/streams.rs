@@ -29,7 +29,8 @@ impl Calls for PortableStreams {
             FileKind::Pipe if request.op().is_write() => write_to_pipe(&mut request),
             kind => {
                 let fd = request.fd().share();
-                // What is read is zeroed first. A pipe has no records, of which a part would be lost.
+                // What is read is zeroed first. A pipe has no records, of which a part would be
+                // lost.
                 let limit = if kind == FileKind::Pipe { MAX_INLINE_BYTES } else { usize::MAX };
                 uninterrupted(|| transfer(&fd, request.view_part(0, limit)))
             }

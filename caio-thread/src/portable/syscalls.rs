@@ -24,7 +24,8 @@ impl Syscalls for Portable {
     }
 }
 
-/// Reads piece by piece, so that the cost follows what there is and not the room for it. A failure counts only if nothing was read.
+/// Reads piece by piece, so that the cost follows what there is and not the room for it. A failure
+/// counts only if nothing was read.
 fn read(request: &mut Request) -> io::Result<usize> {
     let fd = request.fd().share();
     let (total, mut done) = (request.op().bytes(), 0);

@@ -1,4 +1,5 @@
-//! One call on Windows: `ReadFile` and `WriteFile`, with an offset as well, which also move the file's own position.
+//! One call on Windows: `ReadFile` and `WriteFile`, with an offset as well, which also move the
+//! file's own position.
 
 use caio_core::{NO_OFFSET, SharedFd, View};
 use std::fs::File;
@@ -41,7 +42,8 @@ fn write(mut file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
     if offset == NO_OFFSET { file.write(buf) } else { file.seek_write(buf, offset) }
 }
 
-/// Transfers buffer by buffer, until one transfer is short or fails; a failure counts only if nothing was transferred.
+/// Transfers buffer by buffer, until one transfer is short or fails; a failure counts only if
+/// nothing was transferred.
 fn in_turn<B>(
     bufs: impl IntoIterator<Item = B>,
     offset: u64,

@@ -19,8 +19,8 @@ pub(crate) trait Calls: Send + Sync {
     /// Whether an operation can be asked not to wait.
     fn knows_nowait(&self, request: &Request) -> bool;
 
-    /// Makes an operation's call. Gives the request back if it would have to wait, or was found not to know that question. A panic
-    /// is the operation's error.
+    /// Makes an operation's call. Gives the request back if it would have to wait, or was found not
+    /// to know that question. A panic is the operation's error.
     fn transfer(&self, request: Request, mode: Mode) -> Result<Finished, Request>;
 }
 
@@ -92,7 +92,8 @@ pub(super) fn is_ready(fd: &SharedFd, direction: Direction) -> bool {
     ready != Ok(0)
 }
 
-/// Writes as much to a pipe as it takes without waiting, which is `PIPE_BUF` bytes each time that it polls writable (`pipe(7)`).
+/// Writes as much to a pipe as it takes without waiting, which is `PIPE_BUF` bytes each time that
+/// it polls writable (`pipe(7)`).
 pub(crate) fn write_to_pipe(request: &mut Request) -> io::Result<usize> {
     let fd = request.fd().share();
     let mut done = 0;
@@ -114,7 +115,8 @@ pub(crate) fn write_to_pipe(request: &mut Request) -> io::Result<usize> {
     Ok(done)
 }
 
-/// Whether a call may be made that is not asked not to wait. A device need not say that it can be written to: `/dev/kmsg` does not.
+/// Whether a call may be made that is not asked not to wait. A device need not say that it can be
+/// written to: `/dev/kmsg` does not.
 fn may_go_ahead(request: &Request) -> bool {
     let fd = request.fd();
     let device = fd.kind() == FileKind::Character && !fd.file().is_terminal();

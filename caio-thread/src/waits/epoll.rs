@@ -20,14 +20,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Names the bell; no file has this address.
 const BELL: u64 = 0;
 
-/// An epoll descriptor: `epoll_create1(2)`, Linux 2.6.27. It is edge-triggered, so that nothing which stays as it is, such as a
-/// socket's error queue, makes it spin.
+/// An epoll descriptor: `epoll_create1(2)`, Linux 2.6.27. It is edge-triggered, so that nothing
+/// which stays as it is, such as a socket's error queue, makes it spin.
 pub(crate) struct Epoll {
     /// The descriptor.
     epoll: OwnedFd,
     /// Ends a wait.
     bell: Bell,
-    /// Descriptors of our own for files whose number is waited for already, by [`SharedFd::id`]: epoll takes each number once.
+    /// Descriptors of our own for files whose number is waited for already, by [`SharedFd::id`]:
+    /// epoll takes each number once.
     duplicates: Mutex<HashMap<usize, OwnedFd>>,
 }
 

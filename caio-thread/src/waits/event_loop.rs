@@ -33,19 +33,20 @@ impl EventLoop {
         }
     }
 
-    /// How long to wait: not for ever where no file is waited for. `None` if the pool was shut down.
+    /// How long to wait: not for ever where no file is waited for. `None` if the pool was shut
+    /// down.
     fn timeout(&self) -> Option<Option<Duration>> {
-        let state = lock(&self.pool.waits.state);
-        let lingers = state.files.is_empty().then_some(self.pool.settings.linger);
-        (!state.stopped).then_some(lingers)
+        let lines = lock(&self.pool.waits.lines);
+        let lingers = lines.files.is_empty().then_some(self.pool.settings.linger);
+        (!lines.stopped).then_some(lingers)
     }
 
     /// Whether no file is waited for. Then the next one starts another event loop.
     fn is_done(&self) -> bool {
-        let mut state = lock(&self.pool.waits.state);
-        let done = state.files.is_empty();
+        let mut lines = lock(&self.pool.waits.lines);
+        let done = lines.files.is_empty();
         if done {
-            state.poller = None;
+            lines.poller = None;
         }
         done
     }

@@ -1,14 +1,18 @@
-//! What may wait for ever: operations on pipes, sockets and devices. They occupy no worker while they wait.
+//! What may wait for ever: operations on pipes, sockets and devices. They occupy no worker while
+//! they wait.
 //!
-//! An operation is tried in its caller's thread. If it would have to wait it joins the line of its file and direction; when
-//! the file becomes ready, one thread tries the first of each line, for all files of a pool. What takes long, or what the
-//! system cannot be asked to do without waiting, is done by a worker. A line is served in order: whoever tries its first
-//! operation has taken the line, and nobody else tries it meanwhile. No call is made and nothing is delivered under the lock.
+//! An operation is tried in its caller's thread. If it would have to wait it joins the line of its
+//! file and direction; when the file becomes ready, one thread tries the first of each line, for
+//! all files of a pool. What takes long, or what the system cannot be asked to do without waiting,
+//! is done by a worker. A line is served in order: whoever tries its first operation has taken the
+//! line, and nobody else tries it meanwhile. Nothing is transferred and nothing is delivered under
+//! the lock.
 
 mod attempt;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod event_loop;
+mod lines;
 mod poll;
 mod poller;
 mod turn;
@@ -19,15 +23,14 @@ pub(crate) use epoll::{Epoll, is_pollable};
 pub(crate) use poll::Poll;
 pub(crate) use poller::Poller;
 
-use crate::requests::{Order, Requests};
 use crate::routes::Route;
 use crate::shared::{Shared, shut_down};
 use attempt::{Attempt, attempt, carry_out, is_instant};
 use caio_core::support::{lock, spawn};
-use caio_core::{Finished, Key, Request, SharedFd};
+use caio_core::{Finished, Key, Request};
 use event_loop::EventLoop;
-use poller::{Arming, Direction, Event};
-use rustc_hash::FxHashMap;
+use lines::{LineId, Lines, Waited};
+use poller::{Arming, Event};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -38,53 +41,8 @@ const LINE_TURN: usize = 16;
 pub(crate) struct Waits {
     /// Who makes the system calls.
     calls: Box<dyn Calls>,
-    /// The lines.
-    state: Mutex<State>,
-}
-
-/// What the lock guards.
-#[derive(Default)]
-struct State {
-    /// The operations that wait. One that is being tried is not among them.
-    requests: Requests,
-    /// The files that are waited for, by [`SharedFd::id`].
-    files: FxHashMap<usize, Waited>,
-    /// Tells which files are ready; there while the event loop runs.
-    poller: Option<Arc<dyn Poller>>,
-    /// Whether nothing may wait any more.
-    stopped: bool,
-}
-
-/// A file that is waited for.
-struct Waited {
-    /// Keeps the descriptor open, and its number ours.
-    fd: SharedFd,
-    /// Whether the poller knows it.
-    is_armed: bool,
-    /// Those that read.
-    reads: Line,
-    /// Those that write.
-    writes: Line,
-}
-
-/// Those that wait for one direction of a file.
-#[derive(Default)]
-struct Line {
-    /// Those that wait, in the order in which they came.
-    order: Order,
-    /// Whether somebody is trying the first.
-    is_taken: bool,
-    /// Whether the file may have become ready since the first was tried.
-    is_ready: bool,
-}
-
-/// Names a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct LineId {
-    /// The file, by [`SharedFd::id`].
-    file: usize,
-    /// Which way.
-    direction: Direction,
+    /// Who waits.
+    lines: Mutex<Lines>,
 }
 
 /// Who lets an operation wait.
@@ -117,39 +75,10 @@ enum Parked {
     Ended(Finished),
 }
 
-impl LineId {
-    /// The line of an operation.
-    fn of(request: &Request) -> Self {
-        Self { file: request.fd().id(), direction: Direction::of(request) }
-    }
-}
-
-impl Line {
-    /// Whether a newcomer has to wait for others.
-    fn is_busy(&self) -> bool {
-        self.is_taken || !self.order.is_empty()
-    }
-}
-
-impl Waited {
-    /// Nobody waits yet.
-    fn new(fd: SharedFd) -> Self {
-        Self { fd, is_armed: false, reads: Line::default(), writes: Line::default() }
-    }
-
-    /// The line of a direction.
-    fn line(&mut self, direction: Direction) -> &mut Line {
-        match direction {
-            Direction::Read => &mut self.reads,
-            Direction::Write => &mut self.writes,
-        }
-    }
-}
-
 impl Waits {
     /// Nothing waits yet.
     pub(crate) fn new(calls: Box<dyn Calls>) -> Self {
-        Self { calls, state: Mutex::default() }
+        Self { calls, lines: Mutex::default() }
     }
 
     /// Serves an operation at once, or lets it wait in its turn.
@@ -175,13 +104,13 @@ impl Waits {
     /// Takes an operation out that waits.
     pub(crate) fn cancel(&self, key: Key) -> Option<Request> {
         let mut guard = self.lock();
-        let state = &mut *guard;
-        let request = state.requests.take(key)?;
+        let lines = &mut *guard;
+        let request = lines.requests.take(key)?;
         let line = LineId::of(&request);
-        if let Some(file) = state.files.get_mut(&line.file) {
-            file.line(line.direction).order.left(&state.requests);
+        if let Some(file) = lines.files.get_mut(&line.file) {
+            file.line(line.direction).order.left(&lines.requests);
         }
-        let idle = state.forget_if_idle(line.file);
+        let idle = lines.forget_if_idle(line.file);
         drop(guard);
         drop(idle);
         Some(request)
@@ -189,12 +118,12 @@ impl Waits {
 
     /// Lets nothing wait any more, and gives back what does.
     pub(crate) fn stop(&self) -> Vec<Request> {
-        let mut state = self.lock();
-        state.stopped = true;
-        let files = std::mem::take(&mut state.files);
-        let waiting = state.requests.drain();
-        state.poller.iter().for_each(|poller| poller.wake());
-        drop(state);
+        let mut lines = self.lock();
+        lines.stopped = true;
+        let files = std::mem::take(&mut lines.files);
+        let waiting = lines.requests.drain();
+        lines.poller.iter().for_each(|poller| poller.wake());
+        drop(lines);
         drop(files);
         waiting
     }
@@ -234,12 +163,12 @@ impl Waits {
     /// Leaves an operation that only a worker can carry out to one, unless others came first.
     fn hand_over(&self, pool: &Arc<Shared>, line: LineId, request: Request) -> Result<(), Finished> {
         let mut guard = self.lock();
-        let state = &mut *guard;
-        let file = state.files.entry(line.file).or_insert_with(|| Waited::new(request.fd().share()));
+        let lines = &mut *guard;
+        let file = lines.files.entry(line.file).or_insert_with(|| Waited::new(request.fd().share()));
         let entry = file.line(line.direction);
         if entry.is_busy() {
             entry.order.push_back(request.key());
-            state.requests.insert(request);
+            lines.requests.insert(request);
             return Ok(());
         }
         entry.is_taken = true;
@@ -251,32 +180,34 @@ impl Waits {
     fn park(&self, pool: &Arc<Shared>, line: LineId, request: Request, by: By) -> Parked {
         let key = request.key();
         let mut guard = self.lock();
-        let state = &mut *guard;
-        if state.stopped {
+        let lines = &mut *guard;
+        if lines.stopped {
             drop(guard);
             return Parked::Ended(if by.owns() { request.cancelled() } else { request.fail(shut_down()) });
         }
-        let file = state.files.entry(line.file).or_insert_with(|| Waited::new(request.fd().share()));
+        let file = lines.files.entry(line.file).or_insert_with(|| Waited::new(request.fd().share()));
         let entry = file.line(line.direction);
         if !by.owns() && entry.is_busy() {
             entry.order.push_back(key);
-            state.requests.insert(request);
+            lines.requests.insert(request);
             return Parked::Waits;
         }
-        if by == By::Newcomer || std::mem::take(&mut entry.is_ready) {
-            return Parked::Again(request);
-        }
-        if let Err(error) = self.arm(state, pool, line, by) {
-            let idle = state.forget_if_idle(line.file);
+        let again = by == By::Newcomer || std::mem::take(&mut entry.is_ready);
+        let armed = if again { Ok(()) } else { self.arm(lines, pool, line, by) };
+        if again || armed.is_err() {
+            let idle = lines.forget_if_idle(line.file);
             drop(guard);
             drop(idle);
-            return Parked::Ended(request.fail(error));
+            return match armed {
+                Ok(()) => Parked::Again(request),
+                Err(error) => Parked::Ended(request.fail(error)),
+            };
         }
-        if let Some(entry) = state.line(line) {
+        if let Some(entry) = lines.line(line) {
             entry.order.push_front(key);
             entry.is_taken = false;
         }
-        state.requests.insert(request);
+        lines.requests.insert(request);
         drop(guard);
         // A cancel that came while the owner had it has not found it.
         if by.owns() && pool.completer.is_cancel_asked(key) {
@@ -286,18 +217,18 @@ impl Waits {
     }
 
     /// Sees to it that the line is served when its file becomes ready.
-    fn arm(&self, state: &mut State, pool: &Arc<Shared>, line: LineId, by: By) -> io::Result<()> {
-        let poller = match &state.poller {
+    fn arm(&self, lines: &mut Lines, pool: &Arc<Shared>, line: LineId, by: By) -> io::Result<()> {
+        let poller = match &lines.poller {
             Some(poller) => Arc::clone(poller),
             None => {
                 let poller = self.calls.poller()?;
                 let event_loop = EventLoop::new(Arc::clone(pool), Arc::clone(&poller));
                 spawn("caio-waits", move || event_loop.run())?;
-                state.poller = Some(Arc::clone(&poller));
+                lines.poller = Some(Arc::clone(&poller));
                 poller
             }
         };
-        let Some(file) = state.files.get_mut(&line.file) else {
+        let Some(file) = lines.files.get_mut(&line.file) else {
             return Ok(());
         };
         let arming = match by {
@@ -310,27 +241,28 @@ impl Waits {
         Ok(())
     }
 
-    /// Takes the first operation of a line to try it. Whoever is not the owner takes the line as well, unless it is taken; the
-    /// owner, whose last operation has ended, gives the line up if nobody waits.
+    /// Takes the first operation of a line to try it. Whoever is not the owner takes the line as
+    /// well, unless it is taken; the owner, whose last operation has ended, gives the line up if
+    /// nobody waits.
     fn take(&self, line: LineId, by: By) -> Option<Request> {
         let mut guard = self.lock();
-        let state = &mut *guard;
-        let entry = state.files.get_mut(&line.file)?.line(line.direction);
+        let lines = &mut *guard;
+        let entry = lines.files.get_mut(&line.file)?.line(line.direction);
         if by != By::Owner && entry.is_taken {
             return None;
         }
-        let next = entry.order.pop(|key| state.requests.take(key));
+        let next = entry.order.pop(|key| lines.requests.take(key));
         entry.is_taken = next.is_some();
         // What has ended may have left something behind.
         entry.is_ready = next.is_none();
-        let idle = if next.is_none() { state.forget_if_idle(line.file) } else { None };
+        let idle = if next.is_none() { lines.forget_if_idle(line.file) } else { None };
         drop(guard);
         drop(idle);
         next
     }
 
-    /// Serves a line whose file is ready, as far as that takes no waiting. A long line is left to a worker, so that others have
-    /// their turn.
+    /// Serves a line whose file is ready, as far as that takes no waiting. A long line is left to a
+    /// worker, so that others have their turn.
     fn serve(&self, pool: &Arc<Shared>, line: LineId) {
         let mut served = 0;
         let mut next = self.take(line, By::Newcomer);
@@ -352,17 +284,14 @@ impl Waits {
                 },
             };
             served += 1;
-            // The file is waited for no longer before its last operation ends: then its owner may close it, and its number may
-            // become another file.
+            // The file is waited for no longer before its last operation ends: then its owner may close
+            // it, and its number may become another file.
             if served == LINE_TURN {
                 self.next_by_worker(pool, line);
             } else {
                 next = self.take(line, By::Owner);
             }
             pool.finish(finished);
-            if served == LINE_TURN {
-                return;
-            }
         }
     }
 
@@ -383,27 +312,7 @@ impl Waits {
     }
 
     /// Takes the lock.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-}
-
-impl State {
-    /// A line, if somebody waits for its file.
-    fn line(&mut self, line: LineId) -> Option<&mut Line> {
-        Some(self.files.get_mut(&line.file)?.line(line.direction))
-    }
-
-    /// Takes a file out for which nobody waits, to be dropped without the lock: that may close it.
-    fn forget_if_idle(&mut self, id: usize) -> Option<Waited> {
-        let file = self.files.get(&id)?;
-        if file.reads.is_busy() || file.writes.is_busy() {
-            return None;
-        }
-        let file = self.files.remove(&id)?;
-        if let Some(poller) = self.poller.as_ref().filter(|_| file.is_armed) {
-            poller.disarm(&file.fd);
-        }
-        Some(file)
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        lock(&self.lines)
     }
 }

@@ -18,8 +18,8 @@ const MAX_PAUSE: Duration = Duration::from_millis(100);
 /// What a read or a write finds out by a call.
 const BROKEN: PollFlags = PollFlags::ERR.union(PollFlags::HUP).union(PollFlags::NVAL);
 
-/// A list of files for `poll(2)`. That call is level-triggered: a file is left alone after each event until it is armed again,
-/// and then for a pause that grows while its events are in vain.
+/// A list of files for `poll(2)`. That call is level-triggered: a file is left alone after each
+/// event until it is armed again, and then for a pause that grows while its events are in vain.
 pub(crate) struct Poll {
     /// Ends a wait.
     bell: Bell,
@@ -98,7 +98,8 @@ impl Poller for Poll {
         fds.extend(files.iter().map(|(fd, interest)| PollFd::new(fd, *interest)));
         let polled = poll(&mut fds, timeout.as_ref());
         if !matches!(polled, Ok(_) | Err(Errno::INTR)) {
-            // More files than `RLIMIT_NOFILE` lets one poll, or no memory: each is tried now and then.
+            // More files than `RLIMIT_NOFILE` lets one poll, or no memory: each is tried now and
+            // then.
             std::thread::sleep(MAX_PAUSE);
         }
         self.bell.reset();

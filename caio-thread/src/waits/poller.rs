@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// Waits for many files at once, for one thread.
 pub(crate) trait Poller: Send + Sync {
-    /// Tells when a file becomes ready for a direction: by at least one event, at once if it is ready now.
+    /// Tells when a file becomes ready for a direction: by at least one event, at once if it is
+    /// ready now.
     ///
     /// # Errors
     /// `EAGAIN`: the file cannot be polled. `ENOSPC`, `ENOMEM`: there is no room for it.
@@ -18,8 +19,8 @@ pub(crate) trait Poller: Send + Sync {
     /// Ends a wait, or the next one.
     fn wake(&self);
 
-    /// Waits until files are ready, somebody wakes it, or the time is up. It fails by waiting: never does it return in a loop for
-    /// nothing.
+    /// Waits until files are ready, somebody wakes it, or the time is up. It fails by waiting:
+    /// never does it return in a loop for nothing.
     fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>);
 }
 

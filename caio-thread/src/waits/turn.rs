@@ -16,12 +16,14 @@ static TAKEN: LazyLock<Mutex<HashSet<Key>>> = LazyLock::new(Mutex::default);
 /// Notified when one is given back.
 static GIVEN_BACK: Condvar = Condvar::new();
 
-/// Held by a worker while it asks whether a file is ready, and makes the call that would wait if it were not: so that no other
-/// context, and no other descriptor of this process, takes in between what it was ready with.
+/// Held by a worker while it asks whether a file is ready, and makes the call that would wait if it
+/// were not: so that no other context, and no other descriptor of this process, takes in between
+/// what it was ready with.
 pub(super) struct Turn(Key);
 
 impl Turn {
-    /// Waits for the turn at the file of an operation. A record for a device has none: it may wait as it likes.
+    /// Waits for the turn at the file of an operation. A record for a device has none: it may wait
+    /// as it likes.
     pub(super) fn take(request: &Request) -> Option<Self> {
         let (fd, direction) = (request.fd(), Direction::of(request));
         let key = match (fd.kind(), direction) {

@@ -1,7 +1,8 @@
 //! What may wait for ever, on Windows: a pipe or a console is waited for in a blocking call.
 //!
-//! Such a call cannot be ended. So that it holds up no file, a second pool makes it, of a bounded number of threads; each file
-//! and direction has one call at a time. What has not begun can be cancelled; what has begun ends when the file has an answer.
+//! Such a call cannot be ended. So that it holds up no file, a second pool makes it, of a bounded
+//! number of threads; each file and direction has one call at a time. What has not begun can be
+//! cancelled; what has begun ends when the file has an answer.
 
 use crate::PoolSettings;
 use crate::platform;

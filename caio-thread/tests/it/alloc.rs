@@ -61,7 +61,8 @@ fn a_reused_buffer_costs_no_allocation() {
         for _ in 0..50 {
             (a, b) = round(a, b);
         }
-        // A queue that grows once more, or a second worker, may come late. What an operation costs comes in every part.
+        // A queue that grows once more, or a second worker, may come late. What an operation costs
+        // comes in every part.
         let parts: Vec<u64> = (0..10)
             .map(|_| {
                 let before = ALLOCATED.load(Ordering::Relaxed);

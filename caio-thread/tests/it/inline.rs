@@ -165,7 +165,8 @@ fn wrong_descriptors_are_told_at_once() {
     }
 }
 
-/// A file in memory is read in place; a pipe or a device with a name there can still have nothing to read.
+/// A file in memory is read in place; a pipe or a device with a name there can still have nothing
+/// to read.
 #[test]
 fn a_file_in_memory_is_read_in_place() {
     let Ok(fd) = tempfile::tempfile_in("/dev/shm") else {

@@ -50,7 +50,8 @@ fn a_long_read_is_whole() {
     assert!(block_on(ctx.read(4_000_000, &fd, caio_core::NO_OFFSET)).unwrap() == content);
 }
 
-/// Each vectored write to the end of a file lands in one piece, from as many descriptors as there are.
+/// Each vectored write to the end of a file lands in one piece, from as many descriptors as there
+/// are.
 #[test]
 fn records_at_the_end_of_a_file() {
     let dir = tempfile::tempdir().unwrap();

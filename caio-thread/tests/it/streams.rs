@@ -121,7 +121,8 @@ fn terminal() -> Option<(std::fs::File, SharedFd)> {
     Some((ours.into(), theirs.into()))
 }
 
-/// Two names of one descriptor can wait at the same time, as a binding of another language has them.
+/// Two names of one descriptor can wait at the same time, as a binding of another language has
+/// them.
 #[test]
 fn one_number_under_two_names() {
     use std::os::fd::AsRawFd;

@@ -20,7 +20,8 @@ pub(crate) fn file() -> SharedFd {
     tempfile::tempfile().expect("a temporary file").into()
 }
 
-/// A backend of another kind that borrows the pool and nothing else: what the pool does is seen from here.
+/// A backend of another kind that borrows the pool and nothing else: what the pool does is seen
+/// from here.
 struct Borrower(Pool);
 
 #[allow(unsafe_code)]
@@ -111,7 +112,8 @@ impl Stall {
             op = Box::pin(async { drop(write.await) });
             op.as_mut().poll(&mut cx).is_ready()
         } {}
-        // Polled until it parks, as a task is: only then does the pool have to do without workers that are stuck already.
+        // Polled until it parks, as a task is: only then does the pool have to do without workers
+        // that are stuck already.
         let mut ended = false;
         until("a worker delivers", || {
             ended = ended || op.as_mut().poll(&mut cx).is_ready();
@@ -183,7 +185,8 @@ fn clock(id: rustix::time::ClockId) -> Duration {
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-/// Makes a socket keep errors in a queue (`IP_RECVERR`, `ip(7)`), so that it polls as broken until somebody takes them there.
+/// Makes a socket keep errors in a queue (`IP_RECVERR`, `ip(7)`), so that it polls as broken until
+/// somebody takes them there.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(crate) fn queue_errors(socket: &std::net::UdpSocket) {

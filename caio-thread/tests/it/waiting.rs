@@ -8,8 +8,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// An eventfd, a timerfd, a signalfd, an inotify descriptor, a terminal and the kernel's log: reads of them time out, are cancelled and
-/// dropped, and occupy none of two workers.
+/// An eventfd, a timerfd, a signalfd, an inotify descriptor, a terminal and the kernel's log: reads
+/// of them time out, are cancelled and dropped, and occupy none of two workers.
 #[test]
 fn reads_of_devices_can_be_taken_back() {
     for (name, builder) in both() {
@@ -166,7 +166,8 @@ fn stolen_data_is_waited_for_again() {
     }
 }
 
-/// Waiting for a file that has an error to tell for ever, or of which too many are open, takes no time.
+/// Waiting for a file that has an error to tell for ever, or of which too many are open, takes no
+/// time.
 #[test]
 fn waiting_never_spins() {
     alone("waiting::waiting_never_spins", || {

@@ -1,5 +1,14 @@
 //! The tests of the io_uring backend.
-#![cfg(target_os = "linux")]
+#![cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64"
+    )
+))]
 
 mod support;
 
