@@ -14,9 +14,9 @@ import aiofile
 async def count_lines(path: Path) -> int:
     """How many lines a file has."""
     lines = 0
-    async with aiofile.async_open(path, "rb") as file:
-        async for chunk in file.iter_chunked(65536):
-            lines += chunk.count(b"\n")
+    async with aiofile.AIOFile(path, "rb") as file:
+        async for chunk in aiofile.Reader(file, chunk_size=65536):
+            lines += chunk.count(b"\n") if isinstance(chunk, bytes) else chunk.count("\n")
     return lines
 
 

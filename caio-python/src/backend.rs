@@ -81,7 +81,7 @@ impl Chosen {
         let bound = bound.ok_or_else(|| invalid(py, &format!("max_requests must be positive, not {max_requests}")))?;
         // More than the engine takes wait for room, which nobody can tell from being in flight.
         let mut builder = Context::builder().backend(self.kind()).max_requests(bound.min(MAX_REQUESTS_LIMIT));
-        builder = builder.portable(self == Self::Portable).spin(std::env::var_os("CAIO_NOSPIN").is_none());
+        builder = builder.portable(self == Self::Portable);
         if let Some(given) = pool_size {
             let threads = usize::try_from(given).ok().filter(|threads| (1..=MAX_POOL_SIZE).contains(threads));
             let error = || invalid(py, &format!("pool_size must be between 1 and {MAX_POOL_SIZE}, not {given}"));

@@ -16,6 +16,8 @@ mod awaitable;
 mod buffer;
 #[allow(unsafe_code)]
 mod file;
+#[allow(unsafe_code)]
+mod interpreter;
 
 mod asyncio_context;
 mod backend;
@@ -66,6 +68,7 @@ mod _caio {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        crate::interpreter::check(py)?;
         module.add("UringContext", py.get_type::<UringContext>())?;
         module.add("UringOperation", py.get_type::<UringOperation>())?;
         module.add("AioContext", py.get_type::<AioContext>())?;

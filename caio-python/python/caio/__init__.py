@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import Distribution
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import python_aio, python_aio_asyncio
 from .abstract import AbstractContext, AbstractOperation
@@ -80,7 +80,10 @@ preferred, preferred_asyncio = _choose()
 
 Context = preferred.Context
 Operation = preferred.Operation
-AsyncioContext = preferred_asyncio.AsyncioContext
+if TYPE_CHECKING:
+    from .linux_uring_asyncio import AsyncioContext
+else:
+    AsyncioContext = preferred_asyncio.AsyncioContext
 
 __all__ = (
     "AbstractContext",

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final, type_check_only
 
-from typing_extensions import Buffer, Self
+from typing_extensions import Buffer, Self, disjoint_base
 
 _T = TypeVar("_T")
 
+@type_check_only
 class Awaitable(Coroutine[Any, None, _T]):
     """An operation that is awaited."""
 
@@ -21,6 +22,7 @@ class Awaitable(Coroutine[Any, None, _T]):
     def throw(self, *args: Any) -> Any: ...
     def close(self) -> None: ...
 
+@disjoint_base
 class AsyncioContext:
     """Reads, writes and syncs files without blocking the event loop."""
 
@@ -73,11 +75,13 @@ class AsyncioContext:
     @property
     def context(self) -> Any: ...
 
+@final
 class LoopEvents:
     """What parked operations of one event loop share."""
 
-    def __call__(self) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> None: ...
 
+@type_check_only
 class LowOperation:
     """An operation of the low level."""
 
@@ -100,6 +104,7 @@ class LowOperation:
     @property
     def context(self) -> PollingContext | None: ...
 
+@type_check_only
 class PollingContext:
     """What the contexts of io_uring and of kernel AIO have."""
 
@@ -114,6 +119,7 @@ class PollingContext:
     @property
     def max_requests(self) -> int: ...
 
+@final
 class UringOperation(LowOperation):
     """An operation of io_uring."""
 
@@ -126,6 +132,7 @@ class UringOperation(LowOperation):
     @staticmethod
     def fdsync(fd: int, priority: int = 0) -> UringOperation: ...
 
+@final
 class AioOperation(LowOperation):
     """An operation of linux aio."""
 
@@ -138,6 +145,7 @@ class AioOperation(LowOperation):
     @staticmethod
     def fdsync(fd: int, priority: int = 0) -> AioOperation: ...
 
+@final
 class ThreadOperation(LowOperation):
     """An operation of thread aio."""
 
@@ -150,23 +158,26 @@ class ThreadOperation(LowOperation):
     @staticmethod
     def fdsync(fd: int, priority: int = 0) -> ThreadOperation: ...
 
+@final
 class UringContext(PollingContext):
     """io_uring aio context."""
 
-    def __new__(cls, max_requests: int = 32, sqpoll: bool | None = None) -> Self: ...
+    def __new__(cls, max_requests: int = ..., sqpoll: bool | None = None) -> Self: ...
     def flush(self) -> int: ...
     @property
     def sqpoll(self) -> int: ...
 
+@final
 class AioContext(PollingContext):
     """linux aio context."""
 
-    def __new__(cls, max_requests: int = 32) -> Self: ...
+    def __new__(cls, max_requests: int = ...) -> Self: ...
 
+@final
 class ThreadContext:
     """thread aio context."""
 
-    def __new__(cls, max_requests: int = 512, pool_size: int = 8) -> Self: ...
+    def __new__(cls, max_requests: int = ..., pool_size: int = ...) -> Self: ...
     def submit(self, *operations: Any) -> int: ...
     def cancel(self, *operations: Any) -> int: ...
     def close(self) -> None: ...

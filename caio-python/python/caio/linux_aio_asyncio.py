@@ -7,9 +7,9 @@ from .asyncio_base import AsyncioContextBase
 __all__ = ("AsyncioContext", "Context", "Operation")
 
 
-class AsyncioContext(_caio.AsyncioContext, AsyncioContextBase):  # type: ignore[misc]
+class AsyncioContext(_caio.AsyncioContext, AsyncioContextBase):  # type: ignore[misc, override, no-redef, unused-ignore]
     """Reads, writes and syncs that tasks await, over Linux kernel AIO."""
 
     BACKEND = "aio"
-    CONTEXT_CLASS = Context
-    OPERATION_CLASS = Operation
+    CONTEXT_CLASS = Context  # type: ignore[assignment, unused-ignore]
+    OPERATION_CLASS = Operation  # type: ignore[assignment, unused-ignore]

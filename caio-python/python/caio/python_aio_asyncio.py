@@ -16,20 +16,20 @@ except ImportError:
     class AsyncioContext(AsyncioContextBase):
         """Reads, writes and syncs that tasks await, in plain Python."""
 
-        CONTEXT_CLASS = Context
-        OPERATION_CLASS = Operation
+        CONTEXT_CLASS = Context  # type: ignore[assignment, unused-ignore]
+        OPERATION_CLASS = Operation  # type: ignore[assignment, unused-ignore]
 
         def _destroy_context(self) -> None:
             self.context.close()
 
 else:
 
-    class AsyncioContext(_caio.AsyncioContext, AsyncioContextBase):  # type: ignore[no-redef]
+    class AsyncioContext(_caio.AsyncioContext, AsyncioContextBase):  # type: ignore[misc, override, no-redef, unused-ignore]
         """Reads, writes and syncs that tasks await, over portable threads."""
 
         BACKEND = "python"
-        CONTEXT_CLASS = Context
-        OPERATION_CLASS = Operation
+        CONTEXT_CLASS = Context  # type: ignore[assignment, unused-ignore]
+        OPERATION_CLASS = Operation  # type: ignore[assignment, unused-ignore]
 
         async def submit(self, op: Any) -> Any:
             """Carry out an operation of `python_aio`, and give its value."""
