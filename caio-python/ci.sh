@@ -16,7 +16,7 @@ interpreters=("$@")
 runs() { [[ " $SUITES " == *" $1 "* ]]; }
 
 # pytest ARGUMENT...: without a cache in the folder that it runs in.
-run_pytest() { $LIMIT "$python" -m pytest -q -p no:cacheprovider "$@"; }
+run_pytest() { AIOMISC_USE_UVLOOP=${AIOMISC_USE_UVLOOP:-0} $LIMIT "$python" -m pytest -q -p no:cacheprovider "$@"; }
 
 mkdir -p "$WORK"
 python3 -m venv "$WORK/build"

@@ -221,12 +221,7 @@ impl AsyncioContext {
 
     /// Brings a file's data and metadata to the disk.
     #[pyo3(signature = (fd, priority=0, *, timeout=None))]
-    fn fsync(
-        slf: &Bound<'_, Self>,
-        fd: &Bound<'_, PyAny>,
-        priority: i64,
-        timeout: Option<f64>,
-    ) -> PyResult<Py<PyAny>> {
+    fn fsync(slf: &Bound<'_, Self>, fd: &Bound<'_, PyAny>, priority: i64, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         Common { context: slf, name: "fsync", fd, offset: None, priority, timeout }.awaitable(Work::Fsync)
     }
 

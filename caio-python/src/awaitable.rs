@@ -8,13 +8,13 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 use pyo3::{PyTypeInfo, ffi};
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 /// `Py_TPFLAGS_DISALLOW_INSTANTIATION`.
-const DISALLOW_INSTANTIATION: u64 = 1 << 7;
+const DISALLOW_INSTANTIATION: c_ulong = 1 << 7;
 
 /// The object. Invariant: `step` is whole from `new` until `dealloc`.
 #[repr(C)]
@@ -95,9 +95,7 @@ fn iterate(py: Python<'_>, stepped: Stepped) -> PyResult<*mut ffi::PyObject> {
     match stepped {
         Stepped::Yield(value) => Ok(value.into_ptr()),
         // As an instance, because a tuple would be taken for its arguments.
-        Stepped::Return(value) => {
-            Err(PyErr::from_value(PyStopIteration::type_object(py).call1((value,))?.into_any()))
-        }
+        Stepped::Return(value) => Err(PyErr::from_value(PyStopIteration::type_object(py).call1((value,))?.into_any())),
     }
 }
 
@@ -246,7 +244,7 @@ fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {
         entry(ffi::Py_tp_getset, getters.as_mut_ptr().cast()),
         entry(0, ptr::null_mut()),
     ];
-    let flags = ffi::Py_TPFLAGS_DEFAULT as u64 | ffi::Py_TPFLAGS_HAVE_GC as u64 | DISALLOW_INSTANTIATION;
+    let flags = ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_HAVE_GC | DISALLOW_INSTANTIATION;
     const NAME: &CStr = c"caio._caio.Awaitable";
     let mut spec = ffi::PyType_Spec {
         name: NAME.as_ptr().cast::<c_char>(),

@@ -1,7 +1,7 @@
 //! A descriptor that polls readable once it was rung, where there is no `eventfd(2)`: a pipe.
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::{fcntl_setfd, FdFlags, read, write};
+use rustix::io::{FdFlags, fcntl_setfd, read, write};
 use rustix::pipe::pipe;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};

@@ -40,9 +40,8 @@ pub(crate) fn exception(py: Python<'_>, error: &io::Error) -> PyErr {
 
 /// `OperationError(errno, text)`.
 pub(crate) fn operation_error(py: Python<'_>, errno: i32, text: &str) -> PyErr {
-    let class = OPERATION_ERROR.get_or_try_init(py, || -> PyResult<_> {
-        Ok(py.import("caio.errors")?.getattr("OperationError")?.unbind())
-    });
+    let class = OPERATION_ERROR
+        .get_or_try_init(py, || -> PyResult<_> { Ok(py.import("caio.errors")?.getattr("OperationError")?.unbind()) });
     match class.and_then(|class| class.bind(py).call1((errno, text))) {
         Ok(error) => PyErr::from_value(error),
         Err(_) => PyOSError::new_err((errno, text.to_owned())),

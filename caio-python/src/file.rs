@@ -71,6 +71,7 @@ pub(crate) fn with_known<R>(number: i32, code: impl FnOnce(&SharedFd) -> R) -> R
 }
 
 /// Which file it is.
+#[allow(clippy::unnecessary_cast, reason = "systems differ in the types of these numbers")]
 fn stamp(number: i32) -> Option<Stamp> {
     // SAFETY: as in `borrowed`.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
@@ -104,9 +105,9 @@ pub(crate) fn offset(object: &Bound<'_, PyAny>) -> PyResult<u64> {
         Ok(offset) if i64::try_from(offset).is_ok() || offset == caio::NO_OFFSET => Ok(offset),
         Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => Err(error),
         Err(_) if object.extract::<i64>().is_ok_and(|given| given == -1) => Ok(caio::NO_OFFSET),
-        Ok(_) | Err(_) => {
-            Err(PyOverflowError::new_err(format!("the offset {object} is not between 0 and 2**63 - 1, nor -1 for none")))
-        }
+        Ok(_) | Err(_) => Err(PyOverflowError::new_err(format!(
+            "the offset {object} is not between 0 and 2**63 - 1, nor -1 for none"
+        ))),
     }
 }
 
@@ -115,7 +116,9 @@ pub(crate) fn bytes(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     match object.extract::<usize>() {
         Ok(bytes) if isize::try_from(bytes).is_ok() => Ok(bytes),
         Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => Err(error),
-        Ok(_) | Err(_) => Err(PyOverflowError::new_err(format!("nbytes must be between 0 and sys.maxsize, not {object}"))),
+        Ok(_) | Err(_) => {
+            Err(PyOverflowError::new_err(format!("nbytes must be between 0 and sys.maxsize, not {object}")))
+        }
     }
 }
 

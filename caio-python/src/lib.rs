@@ -48,9 +48,7 @@ mod _caio {
     use crate::backend::{probe, require};
     #[pymodule_export]
     use crate::event_loop::LoopEvents;
-    use crate::low_level::{
-        AioContext, AioOperation, ThreadContext, ThreadOperation, UringContext, UringOperation,
-    };
+    use crate::low_level::{AioContext, AioOperation, ThreadContext, ThreadOperation, UringContext, UringOperation};
 
     /// This is a child process. What belongs to its parent is left alone from now on.
     #[pyfunction]

@@ -353,7 +353,9 @@ impl Kind {
                 let split = |result: io::Result<()>| (result.map(|()| 0), None);
                 flight.poll(cx, split).map(|(result, _)| Polled::Other(result.map(|_| Value::Nothing)))
             }
-            Self::Aligned(flight, into) => flight.poll(cx, both).map(|(result, buf)| copied(py, result, buf, into.take())),
+            Self::Aligned(flight, into) => {
+                flight.poll(cx, both).map(|(result, buf)| copied(py, result, buf, into.take()))
+            }
             Self::AlignedWrite(flight, source) => {
                 flight.poll(cx, both).map(|(result, _)| Polled::Write(result, source.take()))
             }

@@ -70,8 +70,8 @@ pub(crate) struct Dispatcher {
 struct Threads {
     /// How many there are.
     all: usize,
-    /// How many of them wait.
-    idle: usize,
+    /// How many of them deliver.
+    busy: usize,
 }
 
 impl Dispatcher {
@@ -81,9 +81,12 @@ impl Dispatcher {
         Arc::new(Self { queue, max_threads, threads, delivered, stopped: AtomicBool::new(false) })
     }
 
-    /// Sees to it that there is a thread.
+    /// Sees to it that there is a thread for an operation in flight: a callback may keep one as long as it likes.
     pub(crate) fn ensure(self: &Arc<Self>) {
-        if lock(&self.threads).all == 0 {
+        let threads = lock(&self.threads);
+        let needed = threads.all == threads.busy;
+        drop(threads);
+        if needed {
             self.grow();
         }
     }
@@ -145,9 +148,7 @@ impl Dispatcher {
     /// Waits for an operation, and delivers it. Whether there was one.
     fn wait(self: &Arc<Self>) -> bool {
         let bell = self.queue.list().bell();
-        lock(&self.threads).idle += 1;
         let _interrupted = poll(&mut [PollFd::new(bell, PollFlags::IN)], Some(&LINGER));
-        lock(&self.threads).idle -= 1;
         // The bell stays rung while the list is not empty, so that others see it too.
         let Some(number) = self.queue.list().take_first() else {
             bell.reset();
@@ -157,14 +158,15 @@ impl Dispatcher {
             }
             return false;
         };
-        if !self.queue.list().is_empty() && lock(&self.threads).idle == 0 {
-            self.grow();
+        lock(&self.threads).busy += 1;
+        if self.queue.in_flight() > 1 {
+            self.ensure();
         }
         let runs = attached(|py| {
             crate::buffer::end_loans(py);
             self.queue.deliver(py, number);
         });
-        drop(lock(&self.threads)); // whoever is about to wait, waits by now
+        lock(&self.threads).busy -= 1; // whoever is about to wait for a delivery, waits by now
         self.delivered.notify_all();
         runs
     }

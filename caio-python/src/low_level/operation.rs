@@ -81,8 +81,11 @@ enum State {
     /// It was submitted; with this number in this queue, if in one.
     InFlight(Option<(usize, usize)>),
     /// It has ended: its errno and text, or what was read and how many bytes were transferred.
-    Done(Result<(Option<Py<PyBytes>>, usize), (i32, String)>),
+    Done(Result<Transferred, (i32, String)>),
 }
+
+/// What was read, and how many bytes were transferred.
+type Transferred = (Option<Py<PyBytes>>, usize);
 
 impl LowOperation {
     /// Makes one that was not submitted.
@@ -346,7 +349,13 @@ macro_rules! operation_type {
 
         impl $name {
             /// Makes the object.
-            fn make(py: Python<'_>, mode: Mode, job: Job, priority: i64, payload: Option<Py<PyBytes>>) -> PyResult<Py<Self>> {
+            fn make(
+                py: Python<'_>,
+                mode: Mode,
+                job: Job,
+                priority: i64,
+                payload: Option<Py<PyBytes>>,
+            ) -> PyResult<Py<Self>> {
                 let base = PyClassInitializer::from(LowOperation::new($flavour, mode, job, priority, payload));
                 Py::new(py, base.add_subclass(Self))
             }
@@ -407,12 +416,7 @@ operation_type!(AioOperation, Flavour::Aio, "caio.linux_aio", "An operation of l
 operation_type!(ThreadOperation, Flavour::Thread, "caio.thread_aio", "An operation of thread aio.");
 
 /// What is to be done, with checked numbers.
-fn job(
-    work: Work,
-    fd: &Bound<'_, PyAny>,
-    offset: Option<&Bound<'_, PyAny>>,
-    priority: i64,
-) -> PyResult<Job> {
+fn job(work: Work, fd: &Bound<'_, PyAny>, offset: Option<&Bound<'_, PyAny>>, priority: i64) -> PyResult<Job> {
     Ok(Job {
         work,
         fd: file::number(fd)?,

@@ -108,7 +108,9 @@ impl PollingContext {
                 Received::Full if this.flavour == Flavour::Aio && started != 0 => break,
                 Received::Full => {
                     let bound = this.queue.max_requests();
-                    return Err(PyOverflowError::new_err(format!("the queue is full: {bound} operations are in flight")));
+                    return Err(PyOverflowError::new_err(format!(
+                        "the queue is full: {bound} operations are in flight"
+                    )));
                 }
             }
         }
@@ -241,4 +243,3 @@ impl AioContext {
         Ok(PyClassInitializer::from(base).add_subclass(Self))
     }
 }
-

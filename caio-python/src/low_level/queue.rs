@@ -44,7 +44,7 @@ struct Flying {
 #[derive(Debug)]
 enum Flight {
     /// It runs.
-    Running(Running, Handle),
+    Running(Box<Running>, Handle),
     /// It has ended, and was not delivered.
     Ended(Box<Ended>),
 }
@@ -94,9 +94,14 @@ impl Queue {
         self.delivered.load(Ordering::Relaxed)
     }
 
+    /// How many operations are in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        lock(&self.flying).len()
+    }
+
     /// Whether nothing is in flight.
     pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.flying).is_empty()
+        self.in_flight() == 0
     }
 
     /// Takes no more operations from now on. Whether it did before.
@@ -145,7 +150,7 @@ impl Queue {
         let Some(job) = low.claim() else {
             return Ok(Received::Used);
         };
-        let running = Running::new(py, &self.engine, job)?;
+        let running = Box::new(Running::new(py, &self.engine, job)?);
         let flying = Flying { operation: operation.clone().unbind(), flight: None };
         let number = lock(&self.flying).insert(flying);
         low.enter(self.id(), number, context.map(|context| context.clone().unbind()));
@@ -157,7 +162,14 @@ impl Queue {
     }
 
     /// Looks at a future, and leaves it in its place unless it has ended.
-    fn look(&self, py: Python<'_>, number: usize, mut running: Running, handle: Handle, polls: usize) -> Option<Ended> {
+    fn look(
+        &self,
+        py: Python<'_>,
+        number: usize,
+        mut running: Box<Running>,
+        handle: Handle,
+        polls: usize,
+    ) -> Option<Ended> {
         for _ in 0..polls {
             handle.begin_poll();
             let mut cx = TaskContext::from_waker(handle.waker());
