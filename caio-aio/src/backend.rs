@@ -4,10 +4,10 @@ use crate::engine::Engine;
 use crate::routes::{Destination, Routes};
 use caio_core::{Attempt, Attempted, Backend, Finished, Flush, Key, Request, Submitted};
 
-// SAFETY: a request goes to the pool, which delivers it once, or to the kernel. What the kernel has is
-// delivered to the completer that the engine was opened with, once, after it was given back by an
-// event or refused. At a shutdown the reaper stays until all is delivered; where there is none, the
-// completer is leaked. An attempt is answered by caio-thread in the same call.
+// SAFETY: a request goes to the pool, which delivers it once, or to the kernel. What the kernel has
+// is delivered to the completer that the engine was opened with, once, after it was given back by
+// an event or refused. At a shutdown the reaper stays until all is delivered; where there is none,
+// the completer is leaked. An attempt is answered by caio-thread in the same call.
 unsafe impl Backend for Engine {
     /// Not if a test chose who carries it out.
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
@@ -50,8 +50,8 @@ unsafe impl Backend for Engine {
         }
     }
 
-    /// Everything ends in the background: destroying a kernel context takes tens of milliseconds even
-    /// where nothing runs.
+    /// Everything ends in the background: destroying a kernel context takes tens of milliseconds
+    /// even where nothing runs.
     fn shutdown(&self) {
         if self.close() {
             return;

@@ -7,9 +7,9 @@ use std::io;
 
 /// The kernel AIO backend on its own.
 ///
-/// Reads and writes of files that are open with `O_DIRECT` are given to the kernel by `io_submit(2)`; what is not asynchronous
-/// there is finished on the spot, or by a pool of threads. A cancel does not reach a request that the kernel has: it runs to its end.
-/// Needs Linux 4.18.
+/// Reads and writes of files that are open with `O_DIRECT` are given to the kernel by
+/// `io_submit(2)`; what is not asynchronous there is finished on the spot, or by a pool of threads.
+/// A cancel does not reach a request that the kernel has: it runs to its end. Needs Linux 4.18.
 ///
 /// ```
 /// # fn main() -> std::io::Result<()> {
@@ -53,9 +53,11 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT); by default
-    /// [`DEFAULT_MAX_REQUESTS`](caio_core::DEFAULT_MAX_REQUESTS). All contexts of a system share `fs.aio-max-nr`; where that has
-    /// no more to give, the context has a lower bound, as [`Context::max_requests`] tells.
+    /// The bound on operations in flight, 1 to
+    /// [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT); by default
+    /// [`DEFAULT_MAX_REQUESTS`](caio_core::DEFAULT_MAX_REQUESTS). All contexts of a system share
+    /// `fs.aio-max-nr`; where that has no more to give, the context has a lower bound, as
+    /// [`Context::max_requests`] tells.
     ///
     /// ```
     /// let builder = caio_aio::Aio::builder().max_requests(1024);
@@ -88,8 +90,9 @@ impl Builder {
     /// Makes the context.
     ///
     /// # Errors
-    /// The [`Refusal`](caio_core::Refusal) of the system, with what to do about it: `EAGAIN` where `fs.aio-max-nr` is used up, `ENOSYS`,
-    /// `EPERM`, `ENOMEM`, `EMFILE`; `InvalidInput` if a setting cannot be.
+    /// The [`Refusal`](caio_core::Refusal) of the system, with what to do about it: `EAGAIN` where
+    /// `fs.aio-max-nr` is used up, `ENOSYS`, `EPERM`, `ENOMEM`, `EMFILE`; `InvalidInput` if a
+    /// setting cannot be.
     ///
     /// ```
     /// match caio_aio::Aio::builder().build() {

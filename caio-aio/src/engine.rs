@@ -93,9 +93,9 @@ impl Engine {
 
     /// Gives the kernel what is staged.
     ///
-    /// Delivering a request that neither the kernel nor the pool takes may submit one that waited, and
-    /// flush for it: that returns at once, because the flush that it is part of goes on. So nothing
-    /// recurses.
+    /// Delivering a request that neither the kernel nor the pool takes may submit one that waited,
+    /// and flush for it: that returns at once, because the flush that it is part of goes on. So
+    /// nothing recurses.
     pub(crate) fn flush_ring(&self) {
         let own = ptr::from_ref(self) as usize;
         let outer = FLUSHING.replace(own);
@@ -149,8 +149,8 @@ impl Engine {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Tells the reaper, which may be waiting for the kernel's last completion, that somebody else may
-    /// have taken it.
+    /// Tells the reaper, which may be waiting for the kernel's last completion, that somebody else
+    /// may have taken it.
     pub(crate) fn tell_if_closing(&self) {
         if self.is_closing() {
             self.reaper.wake();
@@ -177,8 +177,8 @@ impl Engine {
             },
             result => Completion::Done(result),
         };
-        // SAFETY: the event says that the kernel has let go of the memory, and how many bytes it has
-        // transferred.
+        // SAFETY: the event says that the kernel has let go of the memory, and how many bytes it
+        // has transferred.
         unsafe { self.completer.complete(key, completion) }
     }
 
@@ -191,8 +191,8 @@ impl Engine {
             }
             self.fall_back(request)
         };
-        // SAFETY: its request was used up when it was staged; the kernel has refused it, or given it
-        // back by an event.
+        // SAFETY: its request was used up when it was staged; the kernel has refused it, or given
+        // it back by an event.
         unsafe { self.completer.reissue(key, fall_back) };
     }
 }
@@ -201,8 +201,8 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let left = self.ring.left();
         if left != 0 {
-            // The kernel still uses the memory of operations, and nobody will learn when it no longer
-            // does: leak it.
+            // The kernel still uses the memory of operations, and nobody will learn when it no
+            // longer does: leak it.
             self.completer.gave_up(left);
             std::mem::forget(self.completer.clone());
         }

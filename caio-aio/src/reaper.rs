@@ -1,4 +1,5 @@
-//! The thread that takes completions when no future looks, and destroys the kernel's context at the end.
+//! The thread that takes completions when no future looks, and destroys the kernel's context at the
+//! end.
 
 use crate::engine::Engine;
 use caio_core::support::LazyThread;
@@ -17,8 +18,8 @@ const MIN_PAUSE: Duration = Duration::from_millis(1);
 /// How long it is put off at most.
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
-/// The thread that takes completions. It is started with the first request for the kernel, and always
-/// asleep in `poll(2)`.
+/// The thread that takes completions. It is started with the first request for the kernel, and
+/// always asleep in `poll(2)`.
 ///
 /// It listens to the kernel while a parked future may wait for it. A wake-up that finds nothing,
 /// because the futures look for themselves, makes it stop listening once all who had parked are
@@ -126,8 +127,8 @@ fn run(engine: &Engine) {
     let mut pause = MIN_PAUSE;
     let mut stopped = false;
     loop {
-        // What was signalled before these lines is seen below; what is signalled after them ends the
-        // wait.
+        // What was signalled before these lines is seen below; what is signalled after them ends
+        // the wait.
         drop(reaper.wake.drain());
         drop(engine.ring.completed().drain());
         let delivered = engine.reap_up_to(usize::MAX);

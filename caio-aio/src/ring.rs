@@ -1,4 +1,5 @@
-//! The kernel's AIO context: the requests queued for it, those that it has, and the events that it gives back.
+//! The kernel's AIO context: the requests queued for it, those that it has, and the events that it
+//! gives back.
 
 use crate::prep::prep;
 use caio_core::support::lock;
@@ -57,14 +58,15 @@ pub(crate) enum Flushed {
 /// The kernel's AIO context.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Its name; `None` once it is destroyed, because the kernel may then give the name to another one. Locked for reading
-    /// during a call, and for writing only to take it away.
+    /// Its name; `None` once it is destroyed, because the kernel may then give the name to another
+    /// one. Locked for reading during a call, and for writing only to take it away.
     context: RwLock<Option<AioContext>>,
     /// Signalled by the kernel at every completion.
     completed: Arc<EventFd>,
     /// Requests that the kernel has not been given, oldest first.
     queue: Mutex<VecDeque<Staged>>,
-    /// How many requests the kernel has, or is just being given, or has given back and are being delivered.
+    /// How many requests the kernel has, or is just being given, or has given back and are being
+    /// delivered.
     ///
     /// Invariant: a thread that lowers it flushes afterwards.
     out: AtomicUsize,
@@ -93,8 +95,8 @@ impl Ring {
 
     /// How many requests the kernel has, or is to be given.
     pub(crate) fn left(&self) -> usize {
-        // What leaves the queue counts as out, and what returns to it no longer does, under this lock
-        // or after it.
+        // What leaves the queue counts as out, and what returns to it no longer does, under this
+        // lock or after it.
         let queue = lock(&self.queue);
         queue.len() + self.out.load(Ordering::SeqCst)
     }
@@ -123,8 +125,8 @@ impl Ring {
     /// Gives the kernel what is staged; `refuse` is told each one that it does not take, and why,
     /// without a lock.
     ///
-    /// Where the kernel has no room the rest stays staged, until a completion makes room and whoever
-    /// delivers it flushes; if none is to come, the first one is refused.
+    /// Where the kernel has no room the rest stays staged, until a completion makes room and
+    /// whoever delivers it flushes; if none is to come, the first one is refused.
     pub(crate) fn flush(&self, mut refuse: impl FnMut(Key, io::Error)) -> Flushed {
         if lock(&self.queue).is_empty() {
             return Flushed::Done;
@@ -141,8 +143,8 @@ impl Ring {
             if left == 0 {
                 continue;
             }
-            // Staged before it is looked whether anything is out: whoever delivers the last one sees
-            // the queue.
+            // Staged before it is looked whether anything is out: whoever delivers the last one
+            // sees the queue.
             self.put_back(&batch[count - left..count], &bytes[count - left..count]);
             if self.lower(left) != 0 {
                 return Flushed::Done;
@@ -155,7 +157,8 @@ impl Ring {
         if lock(&self.queue).is_empty() { Flushed::Done } else { Flushed::More }
     }
 
-    /// Takes completions that are there into `room`; [`delivered`](Self::delivered) must be told of them afterwards.
+    /// Takes completions that are there into `room`; [`delivered`](Self::delivered) must be told of
+    /// them afterwards.
     pub(crate) fn take<'room>(&self, room: &'room mut [MaybeUninit<io_event>]) -> &'room [io_event] {
         if self.out.load(Ordering::SeqCst) == 0 || room.is_empty() {
             return &[];
@@ -173,8 +176,8 @@ impl Ring {
         self.lower(count);
     }
 
-    /// Destroys the context. It waits, some 30 ms where nothing runs: nobody's task may call it. What the kernel still has
-    /// completes, and nobody is told.
+    /// Destroys the context. It waits, some 30 ms where nothing runs: nobody's task may call it.
+    /// What the kernel still has completes, and nobody is told.
     pub(crate) fn destroy(&self) {
         let context = self.context.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(context) = context {
@@ -190,8 +193,8 @@ impl Ring {
         before - count
     }
 
-    /// Takes what is to be submitted next from the queue, as long as there is `room` for its bytes; it
-    /// counts as out.
+    /// Takes what is to be submitted next from the queue, as long as there is `room` for its bytes;
+    /// it counts as out.
     fn next_batch(&self, batch: &mut [iocb; MAX_BATCH], bytes: &mut [usize; MAX_BATCH], room: &mut usize) -> usize {
         let mut queue = lock(&self.queue);
         let mut count = 0;
@@ -250,9 +253,10 @@ impl Ring {
         let Some(context) = *context else {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "the kernel's context was destroyed"));
         };
-        // SAFETY: the pointers come from `hand_over`, which has borrowed the entries. Each entry names the memory and the file of a
-        // `Request` that was turned into its key: core keeps both until the key is completed, which happens when the kernel has
-        // refused the entry or given it back by an event.
+        // SAFETY: the pointers come from `hand_over`, which has borrowed the entries. Each entry
+        // names the memory and the file of a `Request` that was turned into its key: core keeps
+        // both until the key is completed, which happens when the kernel has refused the entry or
+        // given it back by an event.
         unsafe { io_submit(context, entries) }
     }
 }

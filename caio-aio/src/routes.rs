@@ -4,8 +4,8 @@ use caio_core::{Fact, FileKind, OpClass, Request, SharedFd};
 use caio_sys::mount::{MountKind, mount_kind};
 use std::os::fd::AsFd;
 
-/// The most bytes of a transfer that the kernel is given: `io_submit` pins their pages in its caller's
-/// thread, some 0.1 ms for a MiB.
+/// The most bytes of a transfer that the kernel is given: `io_submit` pins their pages in its
+/// caller's thread, some 0.1 ms for a MiB.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Which operations the kernel is given; chosen with [`Builder::routes`](crate::Builder::routes).
@@ -19,8 +19,8 @@ pub enum Routes {
     /// Those that it carries out asynchronously: reads and writes of `O_DIRECT` files.
     #[default]
     Auto,
-    /// All transfers at an offset, and syncs. For tests: `io_submit` then blocks its caller on files
-    /// that are not `O_DIRECT`.
+    /// All transfers at an offset, and syncs. For tests: `io_submit` then blocks its caller on
+    /// files that are not `O_DIRECT`.
     Kernel,
     /// None. For tests, and to measure against.
     Pool,
@@ -56,7 +56,8 @@ impl Routes {
                 Destination::Pool { fallback: true }
             }
             (OpClass::Direct, Self::Auto) if request.op().is_read() => kernel(false),
-            // A write that allocates blocks would block the call; as `nowait` it is refused at once.
+            // A write that allocates blocks would block the call; as `nowait` it is refused at
+            // once.
             (OpClass::Direct, Self::Auto) if knows_nowait(fd) => kernel(true),
             (OpClass::Direct | OpClass::CachedRead | OpClass::BufferedWrite, Self::Auto)
             | (OpClass::Position | OpClass::Stream, Self::Auto | Self::Kernel) => Destination::Pool { fallback: true },

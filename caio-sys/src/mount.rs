@@ -1,4 +1,5 @@
-//! Where a file is: the kind of its file system, and its device. Nothing here asks that file system.
+//! Where a file is: the kind of its file system, and its device. Nothing here asks that file
+//! system.
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -115,8 +116,8 @@ pub fn mount_kind(fd: BorrowedFd<'_>) -> MountKind {
     kind
 }
 
-/// The device that a file's content is on: its major and minor number. `None` if the kernel does not
-/// tell.
+/// The device that a file's content is on: its major and minor number. `None` if the kernel does
+/// not tell.
 ///
 /// `statx(2)`, Linux 4.11, which asks no server here. Of a block device it is the device itself.
 ///

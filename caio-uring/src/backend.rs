@@ -6,11 +6,11 @@ use crate::routes::Destination;
 use caio_core::{Attempt, Attempted, Backend, Finished, Flush, Key, Request, Submitted};
 use std::sync::atomic::Ordering;
 
-// SAFETY: a request goes to the pool, which delivers it once, or to a ring. Of what a ring has, each
-// completion is delivered to the completer that the engine was opened with, once, after it was reaped;
-// an entry that the kernel has not seen is given back first. At a shutdown the reaper stays until all
-// is delivered, or leaks the engine and with it the completer. An attempt is answered by caio-thread
-// in the same call.
+// SAFETY: a request goes to the pool, which delivers it once, or to a ring. Of what a ring has,
+// each completion is delivered to the completer that the engine was opened with, once, after it was
+// reaped; an entry that the kernel has not seen is given back first. At a shutdown the reaper stays
+// until all is delivered, or leaks the engine and with it the completer. An attempt is answered by
+// caio-thread in the same call.
 unsafe impl Backend for Engine {
     fn attempt(&self, attempt: Attempt<'_>) -> Attempted {
         if self.routes.inline { caio_thread::attempt(attempt) } else { attempt.missed() }
@@ -100,8 +100,8 @@ impl Engine {
         }
     }
 
-    /// Whether the kernel has nothing more of ours, and nobody waits for a driver to take the pool's
-    /// completions.
+    /// Whether the kernel has nothing more of ours, and nobody waits for a driver to take the
+    /// pool's completions.
     pub(crate) fn is_drained(&self) -> bool {
         self.operations() == 0 && (self.mailbox.is_none() || self.completer.in_flight() == 0)
     }

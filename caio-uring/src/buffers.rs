@@ -17,8 +17,8 @@ const MAX_BYTES: usize = 1 << 30;
 /// Buffers of one size in one piece of memory, to be registered with
 /// [`Builder::registered_buffers`](crate::Builder::registered_buffers). A cheap clone.
 ///
-/// With any other context its buffers are ordinary ones. The memory goes once the pool, its buffers and the contexts that
-/// it was registered with are gone.
+/// With any other context its buffers are ordinary ones. The memory goes once the pool, its buffers
+/// and the contexts that it was registered with are gone.
 ///
 /// ```
 /// let pool = caio_uring::BufPool::new(2, 4096)?;
@@ -70,7 +70,8 @@ impl BufPool {
         Ok(Self(Arc::new(Memory { base, layout, size, stride, free })))
     }
 
-    /// Takes a buffer, if one is free. It has no content yet; a read fills it, [`PooledBuf::fill`] does too.
+    /// Takes a buffer, if one is free. It has no content yet; a read fills it, [`PooledBuf::fill`]
+    /// does too.
     #[must_use]
     pub fn take(&self) -> Option<PooledBuf> {
         let index = lock(&self.0.free).pop()?;
@@ -169,7 +170,8 @@ impl Drop for PooledBuf {
     }
 }
 
-// SAFETY: the pool's memory stays until its last buffer is dropped; the buffer is ours alone, and initialised.
+// SAFETY: the pool's memory stays until its last buffer is dropped; the buffer is ours alone, and
+// initialised.
 unsafe impl IoBuf for PooledBuf {
     fn stable_ptr(&self) -> *const u8 {
         self.start()

@@ -93,8 +93,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The bound on operations in flight, 1 to [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT). The context's may be
-    /// less, where the kernel had no memory for more.
+    /// The bound on operations in flight, 1 to
+    /// [`MAX_REQUESTS_LIMIT`](caio_core::MAX_REQUESTS_LIMIT). The context's may be less, where the
+    /// kernel had no memory for more.
     pub fn max_requests(mut self, max_requests: usize) -> Self {
         self.settings.max_requests = max_requests;
         self
@@ -106,37 +107,40 @@ impl Builder {
         self
     }
 
-    /// Has a thread of the kernel's submit, which looks for work until there has been none for `idle`: no system call a
-    /// submission, for a core that is busy meanwhile. Linux 5.11; before 5.13 it needs `CAP_SYS_NICE`. The thread acts with
-    /// the credentials that the process had when the context was made.
+    /// Has a thread of the kernel's submit, which looks for work until there has been none for
+    /// `idle`: no system call a submission, for a core that is busy meanwhile. Linux 5.11; before
+    /// 5.13 it needs `CAP_SYS_NICE`. The thread acts with the credentials that the process had when
+    /// the context was made.
     pub fn sqpoll(mut self, idle: Duration) -> Self {
         self.options.sqpoll = Some(idle);
         self
     }
 
-    /// Polls devices for completions instead of waiting for their interrupts: less latency, for a core that is busy while
-    /// anything is in flight. It serves reads and writes of `O_DIRECT` files on devices with poll queues; all else takes the pool.
+    /// Polls devices for completions instead of waiting for their interrupts: less latency, for a
+    /// core that is busy while anything is in flight. It serves reads and writes of `O_DIRECT`
+    /// files on devices with poll queues; all else takes the pool.
     pub fn iopoll(mut self, iopoll: bool) -> Self {
         self.options.iopoll = iopoll;
         self
     }
 
-    /// Registers files, which saves the kernel looking them up for each operation. They stay open for as long as the context.
+    /// Registers files, which saves the kernel looking them up for each operation. They stay open
+    /// for as long as the context.
     pub fn registered_files(mut self, files: impl IntoIterator<Item = SharedFd>) -> Self {
         self.options.files.extend(files);
         self
     }
 
-    /// Registers a pool of buffers, which saves the kernel mapping them for each operation. They are locked in memory and
-    /// count towards `RLIMIT_MEMLOCK`.
+    /// Registers a pool of buffers, which saves the kernel mapping them for each operation. They
+    /// are locked in memory and count towards `RLIMIT_MEMLOCK`.
     pub fn registered_buffers(mut self, pool: &BufPool) -> Self {
         self.options.buffers.push(pool.clone());
         self
     }
 
-    /// How many rings the context has, up to 256; each thread keeps to one, and the bound on operations
-    /// in flight is that of all together. One by default, or if it is 0. More help where many threads
-    /// have many small operations in flight at a time.
+    /// How many rings the context has, up to 256; each thread keeps to one, and the bound on
+    /// operations in flight is that of all together. One by default, or if it is 0. More help where
+    /// many threads have many small operations in flight at a time.
     pub fn shards(mut self, shards: usize) -> Self {
         self.options.shards = shards;
         self
@@ -185,7 +189,8 @@ impl Builder {
     /// Makes the context.
     ///
     /// # Errors
-    /// The [`Refusal`](caio_core::Refusal), with what to do about it; `InvalidInput`, if a setting cannot be.
+    /// The [`Refusal`](caio_core::Refusal), with what to do about it; `InvalidInput`, if a setting
+    /// cannot be.
     pub fn build(self) -> io::Result<Context> {
         let (settings, options) = (self.settings, self.options.checked()?);
         let open = |settings: &Settings, completer| probe::open_with(settings, completer, options);

@@ -1,12 +1,12 @@
 //! Taking completions in groups, where many `O_DIRECT` transfers are under way.
 //!
-//! One by one, each completion wakes a task, which submits one operation, which the device completes
-//! by itself: every operation pays for a wake-up and for a system call of its own. So the reaper waits
-//! in the kernel for most of the transfers in flight at a time, and wakes one task. That one takes the
-//! others' completions in its own thread, where waking their tasks costs no system call; all of them
-//! submit, and whoever is polled again first flushes for all
-//! ([`Submitted::Grouped`](caio_core::Submitted::Grouped)). So the group stays together: a wake-up and
-//! a system call serve as many operations as there are tasks.
+//! One by one, each completion wakes a task, which submits one operation, which the device
+//! completes by itself: every operation pays for a wake-up and for a system call of its own. So the
+//! reaper waits in the kernel for most of the transfers in flight at a time, and wakes one task.
+//! That one takes the others' completions in its own thread, where waking their tasks costs no
+//! system call; all of them submit, and whoever is polled again first flushes for all
+//! ([`Submitted::Grouped`](caio_core::Submitted::Grouped)). So the group stays together: a wake-up
+//! and a system call serve as many operations as there are tasks.
 
 use crate::engine::Engine;
 use crate::ring::Ring;
@@ -47,8 +47,8 @@ impl Engine {
     /// How an `O_DIRECT` transfer that was just staged is completed. Where many are under way, asks
     /// the reaper to wait for groups of them.
     ///
-    /// One that is grouped may be left to the reaper to flush. The reaper turns groups off before it
-    /// flushes for the last time; we have staged before we look whether they are on. With a full
+    /// One that is grouped may be left to the reaper to flush. The reaper turns groups off before
+    /// it flushes for the last time; we have staged before we look whether they are on. With a full
     /// barrier on both sides, either we see them off, or the reaper sees what we have staged.
     pub(crate) fn coalesce(&self, direct_depth: u32) -> Submitted {
         if self.coalescing.is_on() {
@@ -71,8 +71,8 @@ impl Engine {
         }
     }
 
-    /// Whether what is staged is but a small part of a group that is soon to be completed: then it is
-    /// flushed with the rest.
+    /// Whether what is staged is but a small part of a group that is soon to be completed: then it
+    /// is flushed with the rest.
     pub(crate) fn group_flushes_soon(&self) -> bool {
         self.coalescing.is_on()
             && self.shards.only().is_some_and(|ring| {
@@ -134,8 +134,8 @@ impl Engine {
     }
 
     /// One of `ready` completions was delivered. Its task takes the others, and meanwhile the next
-    /// group is waited for; where the task does not come, they are delivered here. `reaped` is how many
-    /// completions had been taken before that one. Says whether the next group is ready.
+    /// group is waited for; where the task does not come, they are delivered here. `reaped` is how
+    /// many completions had been taken before that one. Says whether the next group is ready.
     fn await_task(&self, ring: &Ring, ready: usize, reaped: usize, group: usize) -> bool {
         let taken = || ring.reaped().wrapping_sub(reaped);
         let both = ready + min_complete(group);
@@ -156,8 +156,8 @@ impl Engine {
     }
 }
 
-/// How many completions of a group are waited for: a few that take longer than the others do not hold
-/// them up.
+/// How many completions of a group are waited for: a few that take longer than the others do not
+/// hold them up.
 fn min_complete(group: usize) -> usize {
     group - group / 4
 }

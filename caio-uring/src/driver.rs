@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long a driver waits before it looks again at what gives no signal: a device that is polled, a
-/// flush that was put off.
+/// How long a driver waits before it looks again at what gives no signal: a device that is polled,
+/// a flush that was put off.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Takes the completions of one context. The kernel and the pool signal one eventfd; where something
-/// is left behind it is signalled again, so that it stays readable.
+/// Takes the completions of one context. The kernel and the pool signal one eventfd; where
+/// something is left behind it is signalled again, so that it stays readable.
 pub(crate) struct UringDriver {
     /// What carries the operations out.
     engine: Arc<Engine>,

@@ -144,8 +144,8 @@ impl Engine {
             lock(&self.polled_reads).insert(request.key(), request.op().bytes());
         }
         let ring = self.shards.mine(|| self.config.another(&self.event, &self.registered));
-        // SAFETY: the table keeps the operation's memory and file until it is completed, which happens
-        // once this entry's completion was reaped, or once it was given back.
+        // SAFETY: the table keeps the operation's memory and file until it is completed, which
+        // happens once this entry's completion was reaped, or once it was given back.
         if unsafe { ring.stage(entry, cost) }.is_err() {
             return self.fall_back(request);
         }
@@ -153,8 +153,8 @@ impl Engine {
         Ok(if class == OpClass::Direct { self.coalesce(depth) } else { Submitted::Alone })
     }
 
-    /// Hands what is staged to the kernel. What would hold the caller up too long, or fails for now,
-    /// is left to the reaper or the driver.
+    /// Hands what is staged to the kernel. What would hold the caller up too long, or fails for
+    /// now, is left to the reaper or the driver.
     pub(crate) fn flush_rings(&self) {
         let mut budget = Budget::new();
         let mut flush = |ring: &Ring| match ring.flush(&mut budget) {
@@ -218,8 +218,8 @@ impl Engine {
     ///
     /// The kernel has completed it or given it back: its request was used up when it was submitted.
     pub(crate) fn reissue(&self, key: Key, submit: impl FnOnce(Request) -> Result<Submitted, Finished>) -> bool {
-        // SAFETY: its completion was reaped, or a flush has given it back; either way the kernel has
-        // let go of its memory, and no other request of it is alive.
+        // SAFETY: its completion was reaped, or a flush has given it back; either way the kernel
+        // has let go of its memory, and no other request of it is alive.
         unsafe { self.completer.reissue(key, submit) }
     }
 

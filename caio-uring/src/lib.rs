@@ -1,19 +1,20 @@
 //! The io_uring backend of the caio asynchronous file I/O library.
 //!
-//! [`Uring::builder`] makes a [`Context`](caio_core::Context); programs that let the library choose use
-//! the crate `caio` instead. It needs Linux 5.6 on x86-64, aarch64, riscv64, loongarch64 or powerpc64;
-//! elsewhere this crate is empty.
+//! [`Uring::builder`] makes a [`Context`](caio_core::Context); programs that let the library choose
+//! use the crate `caio` instead. It needs Linux 5.6 on x86-64, aarch64, riscv64, loongarch64 or
+//! powerpc64; elsewhere this crate is empty.
 //!
 //! The way of an operation, file by file:
 //!
-//! 1. `routes.rs` says whether it is tried inline, goes to the ring, or goes to the pool of threads;
+//! 1. `routes.rs` says whether it is tried inline, goes to the ring, or goes to the pool of
+//!    threads;
 //! 2. `prep.rs` describes it to the kernel, `ring/` queues it and flushes the queue with one system
 //!    call;
-//! 3. `reap.rs` takes completions out of the ring, for whoever comes first: a future that is polled,
-//!    the thread of `reaper.rs`, or an external event loop through `driver.rs`; `coalesce.rs` takes
-//!    those of many `O_DIRECT` transfers in groups;
-//! 4. an answer that nobody asked for (`ECANCELED` because the submitting thread has exited, `EAGAIN`,
-//!    `EINTR`) sends it to the pool.
+//! 3. `reap.rs` takes completions out of the ring, for whoever comes first: a future that is
+//!    polled, the thread of `reaper.rs`, or an external event loop through `driver.rs`;
+//!    `coalesce.rs` takes those of many `O_DIRECT` transfers in groups;
+//! 4. an answer that nobody asked for (`ECANCELED` because the submitting thread has exited,
+//!    `EAGAIN`, `EINTR`) sends it to the pool.
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {

@@ -12,7 +12,8 @@ use io_uring::types::{Fd, FsyncFlags};
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
 
-/// What was registered with the rings: files and buffers that the kernel need not look up for each request.
+/// What was registered with the rings: files and buffers that the kernel need not look up for each
+/// request.
 #[derive(Debug, Default)]
 pub(crate) struct Registered {
     /// The files, which stay open for as long as the rings.
@@ -38,7 +39,8 @@ impl Registered {
         }
         if !self.buffers.is_empty() {
             let buffers: Vec<libc::iovec> = self.buffers.iter().map(BufPool::iovec).collect();
-            // SAFETY: the pools' memory stays for as long as `self`, which the engine keeps until its rings are gone.
+            // SAFETY: the pools' memory stays for as long as `self`, which the engine keeps until
+            // its rings are gone.
             unsafe { submitter.register_buffers(&buffers) }.map_err(refusal::of_buffers)?;
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! Opening: finds out whether io_uring can be used here by making a real ring and sending a request through it.
+//! Opening: finds out whether io_uring can be used here by making a real ring and sending a request
+//! through it.
 
 use crate::builder::Options;
 use crate::driver::UringDriver;
@@ -18,7 +19,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// The most entries of a submission queue: what is beyond is handed over in more than one system call.
+/// The most entries of a submission queue: what is beyond is handed over in more than one system
+/// call.
 const MAX_ENTRIES: usize = 256;
 /// How long the kernel may take to answer a request that does nothing; it does so at once, unless a
 /// submission thread must start.
@@ -33,7 +35,8 @@ pub(crate) fn open(settings: &Settings, completer: Completer) -> Result<Opened, 
     open_with(settings, completer, Options::default())
 }
 
-/// Opens the backend. Where there is no memory for a ring, one of half the depth is tried, and so on.
+/// Opens the backend. Where there is no memory for a ring, one of half the depth is tried, and so
+/// on.
 pub(crate) fn open_with(settings: &Settings, completer: Completer, options: Options) -> Result<Opened, Refusal> {
     let event = EventFd::new().map_err(|error| refusal::of_call("eventfd", error))?;
     let Options { sqpoll, iopoll, files, buffers, shards, routes, completions, without, submissions, drain_limit } =
@@ -92,7 +95,8 @@ impl RingConfig {
         builder.build(entries)
     }
 
-    /// Refuses because `setup` failed; names the option that is to blame, if a ring without it can be made.
+    /// Refuses because `setup` failed; names the option that is to blame, if a ring without it can
+    /// be made.
     fn refuse(&self, error: io::Error) -> Refusal {
         let plain = Self { sqpoll: None, iopoll: false, ..self.clone() };
         if (self.sqpoll.is_some() || self.iopoll) && plain.setup().is_ok() {
@@ -150,7 +154,8 @@ fn register(uring: IoUring, config: &RingConfig, event: &EventFd, registered: &R
     Ok(Ring::new(uring, config.max_requests, Arc::clone(&config.submissions)))
 }
 
-/// Sends a request that does nothing through a ring, so that a system call that is forbidden is found out now.
+/// Sends a request that does nothing through a ring, so that a system call that is forbidden is
+/// found out now.
 fn round_trip(ring: &Ring, event: &EventFd) -> Result<(), Refusal> {
     let failed = |errno| refusal::of_call(ENTER, io::Error::from_raw_os_error(errno));
     ring.stage_nop();

@@ -82,8 +82,8 @@ impl Engine {
         count
     }
 
-    /// After deliveries: hands over what they have submitted, and has the kernel signal nothing where
-    /// nothing is in flight.
+    /// After deliveries: hands over what they have submitted, and has the kernel signal nothing
+    /// where nothing is in flight.
     fn after_reaping(&self) {
         self.flush_rings();
         let enabled = self.mailbox.is_none() && self.shards.iter().any(Ring::is_eventfd_enabled);
@@ -102,7 +102,8 @@ impl Engine {
             return self.settle_failed(key, -cqe.result);
         };
         if bytes < asked {
-            // Linux before 6.2 says so where there are more, if the device has no queues for polling.
+            // Linux before 6.2 says so where there are more, if the device has no queues for
+            // polling.
             return self.reissue(key, |request| self.fall_back(request));
         }
         self.end(key, Completion::Done(Ok(bytes)));
@@ -115,8 +116,9 @@ impl Engine {
         let cancelled = || self.completer.is_cancel_asked(key) || self.closing.load(Ordering::SeqCst);
         match errno {
             libc::ECANCELED | libc::EINTR | libc::EAGAIN if cancelled() => self.end(key, Completion::Cancelled),
-            // The thread that submitted it has exited, and the kernel says so in one of two ways, or
-            // can start no thread of its own; a signal reached one of those; there was no memory.
+            // The thread that submitted it has exited, and the kernel says so in one of two ways,
+            // or can start no thread of its own; a signal reached one of those; there was no
+            // memory.
             libc::ECANCELED | libc::EFAULT | libc::EINTR | libc::EAGAIN => {
                 return self.reissue(key, |request| self.fall_back(request));
             }

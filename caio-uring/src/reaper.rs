@@ -1,10 +1,10 @@
 //! The thread that takes completions for futures that have parked.
 //!
-//! It is started with the first operation that goes to a ring, so that no request is given to a kernel
-//! whose answer nobody could take: where no thread can be started, the pool takes the operation, or it
-//! fails. It sleeps until the kernel signals a completion, which the kernel does from the moment on
-//! when a future parks until nothing is in flight any more. When the context is gone it ends what runs,
-//! stays until the kernel has let go of everything, and ends.
+//! It is started with the first operation that goes to a ring, so that no request is given to a
+//! kernel whose answer nobody could take: where no thread can be started, the pool takes the
+//! operation, or it fails. It sleeps until the kernel signals a completion, which the kernel does
+//! from the moment on when a future parks until nothing is in flight any more. When the context is
+//! gone it ends what runs, stays until the kernel has let go of everything, and ends.
 
 use crate::engine::Engine;
 use caio_sys::poll::{PollEvents, PollFd, poll};
@@ -90,8 +90,8 @@ impl<'a> Reaper<'a> {
             self.flush_pause = MIN_PAUSE;
             return false;
         }
-        // The flush that failed has signalled; the next one is due after the pause, or after the next
-        // completion.
+        // The flush that failed has signalled; the next one is due after the pause, or after the
+        // next completion.
         drop(self.engine.event.drain());
         self.flush_pause = (self.flush_pause * 2).min(MAX_PAUSE);
         true
@@ -113,8 +113,9 @@ impl<'a> Reaper<'a> {
         now > deadline
     }
 
-    /// Sleeps until it is signalled (`true`), or the time is up. Where the system cannot wait (`ENOMEM`;
-    /// `EINVAL` where `RLIMIT_NOFILE` has become 0) it looks again after a pause that grows.
+    /// Sleeps until it is signalled (`true`), or the time is up. Where the system cannot wait
+    /// (`ENOMEM`; `EINVAL` where `RLIMIT_NOFILE` has become 0) it looks again after a pause that
+    /// grows.
     fn wait(&mut self, timeout: Option<Duration>) -> bool {
         let mut event = [PollFd::new(self.engine.event.as_fd(), PollEvents::IN)];
         match poll(&mut event, timeout) {

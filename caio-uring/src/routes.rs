@@ -4,8 +4,8 @@ use crate::facts;
 use crate::prep::Opcodes;
 use caio_core::{MAX_INLINE_BYTES, OpClass, Request};
 
-/// How many bytes of a long `O_DIRECT` transfer count as one that is copied. Their pages are pinned,
-/// which takes half as long; but 4 MiB of them take some 0.4 ms, and one flush may.
+/// How many bytes of a long `O_DIRECT` transfer count as one that is copied. Their pages are
+/// pinned, which takes half as long; but 4 MiB of them take some 0.4 ms, and one flush may.
 const PINNED_PER_COPIED: usize = 16;
 /// How much submitting an operation may cost its caller, in bytes copied.
 const MAX_COST: usize = MAX_INLINE_BYTES;
@@ -35,9 +35,9 @@ pub enum Route {
 /// | writes | through the ring for `O_DIRECT`; else through the pool, which has one queue for each file: the kernel would hand them to threads of its own, which get in each other's way |
 /// | syncs | through the pool, where one sync serves all requests that came before it |
 ///
-/// Some operations go to the pool whatever is set here: what the kernel's ring lacks, transfers at a
-/// file's own position ([`NO_OFFSET`](caio_core::NO_OFFSET)), and all of pipes, sockets and devices
-/// that are no block devices, for which the pool waits without a worker.
+/// Some operations go to the pool whatever is set here: what the kernel's ring lacks, transfers at
+/// a file's own position ([`NO_OFFSET`](caio_core::NO_OFFSET)), and all of pipes, sockets and
+/// devices that are no block devices, for which the pool waits without a worker.
 ///
 /// ```
 /// use caio_uring::{Route, Routes};
@@ -111,7 +111,8 @@ impl Routes {
             (OpClass::Stream | OpClass::Position, _) => false,
             (OpClass::Sync, _) => self.syncs == Route::Ring,
             (OpClass::Direct, route) => route != Route::Pool,
-            // Cached bytes are copied in the submitter's thread; a long copy would hold its executor up.
+            // Cached bytes are copied in the submitter's thread; a long copy would hold its
+            // executor up.
             (OpClass::CachedRead, Route::Auto) => op.bytes() <= MAX_INLINE_BYTES,
             (OpClass::CachedRead | OpClass::BufferedWrite, route) => route == Route::Ring,
         };

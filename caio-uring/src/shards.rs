@@ -4,7 +4,8 @@ use crate::ring::Ring;
 use caio_core::support::thread_number;
 use std::sync::OnceLock;
 
-/// The rings of a context. The first is there from the beginning, the others come when a thread first needs them.
+/// The rings of a context. The first is there from the beginning, the others come when a thread
+/// first needs them.
 pub(crate) struct Shards {
     /// The first.
     first: Ring,

@@ -2,12 +2,11 @@
 
 use crate::support::{block_of, context, direct_file, room, skip};
 use caio_aio::{Routes, submitted_here};
-use caio_conformance::kit::{BLOCK, disk_file};
+use caio_conformance::kit::{BLOCK, as_nobody, disk_file, open_direct};
 use caio_conformance::test_dir;
-use caio_core::{AlignedBuf, Context, IoPriority, SharedFd, errno};
+use caio_core::{AlignedBuf, Context, Fact, IoPriority, SharedFd, errno};
 use caio_sys::rw::{self, RwFlags};
 use futures::executor::block_on;
-use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
@@ -60,7 +59,8 @@ fn writes_that_need_not_wait_go_to_the_kernel() {
 #[test]
 fn a_write_that_would_block_the_call_takes_another_route() {
     let (Some(ctx), Some(fd)) = (context(Routes::Auto, 8), direct_file(1)) else { return };
-    // It makes the file longer, for which a file system has to wait; one that need not is right as well.
+    // It makes the file longer, for which a file system has to wait; one that need not is right as
+    // well.
     for number in 1..9 {
         let (written, _) = block_on(ctx.write(block_of(number), &fd, u64::from(number) * BLOCK as u64));
         assert_eq!(written.unwrap(), BLOCK);
@@ -132,15 +132,31 @@ fn a_descriptor_without_the_permission_is_ebadf_with_its_buffer() {
     assert_eq!(*block, [1; BLOCK]);
 }
 
+/// A priority is a hint: that it is forbidden fails nothing.
 #[test]
 fn a_priority_reaches_the_kernel_or_the_pool() {
-    let (Some(ctx), Some(fd)) = (context(Routes::Auto, 8), direct_file(2)) else { return };
-    for priority in [IoPriority::BestEffort(7), IoPriority::Idle, IoPriority::RealTime(0)] {
-        let (read, block) = block_on(ctx.read_into(room(), &fd, BLOCK as u64).priority(priority));
-        match read {
-            Ok(read) => assert_eq!((read, block[0]), (BLOCK, 1)),
-            // Not everybody may ask for the first place.
-            Err(error) => assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{priority:?}: {error}"),
+    as_nobody("direct::a_priority_reaches_the_kernel_or_the_pool", || {
+        let (Some(ctx), Ok(fd)) = (context(Routes::Auto, 8), open_direct("/proc/self/exe".as_ref())) else { return };
+        for priority in [IoPriority::BestEffort(7), IoPriority::Idle, IoPriority::RealTime(0)] {
+            let (read, block) = block_on(ctx.read_into(room(), &fd, 0).priority(priority));
+            assert_eq!((read.unwrap(), &block[..4]), (BLOCK, &b"\x7fELF"[..]), "{priority:?}");
         }
-    }
+        println!("{} took the pool", ctx.stats().fallback);
+    });
+}
+
+/// `io_submit` pins the pages of a long transfer, and asks a server where there is one: neither in
+/// a poll.
+#[test]
+fn what_would_hold_its_caller_up_takes_the_pool() {
+    let (Some(ctx), Some(fd), Some(asks)) = (context(Routes::Auto, 8), direct_file(1024), direct_file(1)) else {
+        return;
+    };
+    let (read, _) = block_on(ctx.read_into(AlignedBuf::new(1 << 20, BLOCK), &fd, 0));
+    assert_eq!((read.unwrap(), ctx.stats().fallback), (1 << 20, 0));
+    let (read, blocks) = block_on(ctx.read_into(AlignedBuf::new(4 << 20, BLOCK), &fd, 0));
+    assert_eq!((read.unwrap(), blocks[4 * BLOCK], ctx.stats().fallback), (4 << 20, 4, 1));
+    asks.learn(Fact::PromptSubmit, false);
+    let (read, _) = block_on(ctx.read_into(room(), &asks, 0));
+    assert_eq!((read.unwrap(), ctx.stats().fallback), (BLOCK, 2));
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{direct_file, room, skip};
 use caio_aio::Aio;
-use caio_conformance::kit::{BLOCK, PATIENCE, pipe};
+use caio_conformance::kit::{BLOCK, PATIENCE, pipe, within};
 use caio_core::{Context, Driver};
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use futures::executor::block_on;
@@ -106,5 +106,25 @@ fn a_driver_does_not_outwait_its_context() {
         // Whether it waits already or not, it ends.
         drop((read, ctx));
         reaping.join().unwrap().unwrap();
+    });
+}
+
+/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no
+/// more.
+#[test]
+fn a_dropped_driver_ends_what_runs() {
+    let (Some((ctx, driver)), Some(fd)) = (driven(), direct_file(8)) else { return };
+    let (reader, _writer) = pipe();
+    let from_pipe = ctx.read(1, &reader, u64::MAX).submit();
+    let from_disk: Vec<_> = (0..8).map(|at| ctx.read_into(room(), &fd, (at * BLOCK) as u64).submit()).collect();
+    drop(driver);
+    within(PATIENCE, move || {
+        block_on(from_pipe).expect_err("nobody has written");
+        for (at, (read, block)) in block_on(join_all(from_disk)).into_iter().enumerate() {
+            assert_eq!((read.unwrap(), block[0]), (BLOCK, at as u8));
+        }
+        assert!(block_on(ctx.read(1, &reader, u64::MAX)).unwrap_err().to_string().contains("driver"));
+        block_on(ctx.close());
+        assert_eq!(ctx.in_flight(), 0);
     });
 }

@@ -1,9 +1,9 @@
 //! Contexts that go while operations are in flight.
 
-use crate::support::{block_of, context, direct_file, kernel_contexts, own, room};
+use crate::support::{block_of, context, direct_file, kernel_contexts, own, room, skip};
 use caio_aio::{Aio, Routes};
 use caio_conformance::kit::{
-    BLOCK, PATIENCE, alone, disk_file, pipe,
+    BLOCK, PATIENCE, Resource, alone, cpu_ticks, cpu_time, disk_file, limit, pipe,
     seccomp::{Refused, refuse_or_skip},
     until,
 };
@@ -89,7 +89,8 @@ fn a_drop_does_not_wait() {
     for at in 0..8 {
         begin(ctx.read_into(room(), &fd, (at * BLOCK) as u64));
     }
-    // Destroying a context takes some 30 ms of the kernel even where nothing runs. The quickest of a few counts: others run as well.
+    // Destroying a context takes some 30 ms of the kernel even where nothing runs. The quickest of
+    // a few counts: others run as well.
     let drops = (0..20).map(|_| {
         let ctx = context(Routes::Auto, 8).unwrap();
         let begun = Instant::now();
@@ -127,7 +128,8 @@ fn without_any_thread_a_context_still_goes() {
                 return;
             }
             assert!(thread::Builder::new().spawn(|| ()).is_err());
-            // Nobody could take its completion back from the kernel: it fails, or is done otherwise, but does not hang.
+            // Nobody could take its completion back from the kernel: it fails, or is done
+            // otherwise, but does not hang.
             let (read, _) = block_on(ctx.read_into(room(), &fd, 0));
             println!("without threads: {read:?}");
             drop(ctx);
@@ -189,10 +191,50 @@ fn contexts_may_come_and_go_as_fast_as_they_can() {
         if context(Routes::Auto, 1).is_none() {
             return;
         }
-        // In the background each takes some 30 ms to go; those that wait must not use up the system's requests.
+        // In the background each takes some 30 ms to go; those that wait must not use up the
+        // system's requests.
         for _ in 0..1000 {
             Aio::builder().build().unwrap();
         }
         until("the contexts are destroyed", || kernel_contexts() == 0);
     });
+}
+
+/// With no descriptor allowed `poll(2)` is refused: the thread that takes completions pauses.
+#[test]
+fn a_thread_that_cannot_wait_does_not_spin() {
+    alone("lifetime::a_thread_that_cannot_wait_does_not_spin", || {
+        let (Some(ctx), Some(fd)) = (context(Routes::Auto, 16), direct_file(8)) else { return };
+        block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
+        let before = cpu_ticks("caio-reaper");
+        let descriptors = limit(Resource::Descriptors, 0);
+        for _ in 0..100 {
+            block_on(ctx.read_into(room(), &fd, 0)).0.unwrap();
+            thread::sleep(Duration::from_millis(5));
+        }
+        limit(Resource::Descriptors, descriptors);
+        let used = cpu_ticks("caio-reaper") - before;
+        assert!(used < 10, "{used} ticks of 50");
+    });
+}
+
+/// However much is in flight, ending it is not the work of whoever drops the context.
+#[test]
+fn dropping_a_context_with_much_in_flight_is_quick() {
+    let Ok(ctx) = Aio::builder().max_requests(30_000).pool_size(1).build().map_err(skip) else { return };
+    if ctx.max_requests() < 30_000 {
+        return skip(format_args!("the system grants {} requests", ctx.max_requests()));
+    }
+    let fd: SharedFd = disk_file(&test_dir!()).into();
+    for round in 0..7 {
+        let mut batch = ctx.batch();
+        let writes: Vec<_> = (0..4000).map(|number| batch.write(vec![1; 4096], &fd, round + number)).collect();
+        batch.submit().unwrap();
+        drop(writes);
+    }
+    println!("{} in flight", ctx.in_flight());
+    let before = cpu_time();
+    drop(ctx);
+    let used = cpu_time() - before;
+    assert!(used < Duration::from_millis(20), "{used:?}");
 }

@@ -41,6 +41,14 @@ fn a_container_that_forbids_its_use() {
     refused(libc::SYS_io_getevents, libc::EPERM, "io_getevents", &["seccomp"]);
 }
 
+/// So answer kernels before Linux 4.18, and emulators without kernel AIO: the likely causes are
+/// named, and what to do.
+#[test]
+fn a_system_that_takes_nothing() {
+    let words = ["4.18", "gVisor", "WSL", "qemu-user", "CAIO_IMPL=thread", "max_requests"];
+    refused(libc::SYS_io_setup, libc::EINVAL, "io_setup", &words);
+}
+
 #[test]
 fn too_many_open_files() {
     refused(libc::SYS_eventfd2, libc::EMFILE, "eventfd", &["RLIMIT_NOFILE"]);

@@ -29,7 +29,8 @@ fn of_a_batch_the_rejected_one_alone_fails() {
     let (Some(ctx), Some(fd)) = (context(Routes::Kernel, 64), direct_file(8)) else { return };
     let file = tempfile::NamedTempFile::new_in(test_dir!()).unwrap();
     let read_only: SharedFd = std::fs::File::open(file.path()).unwrap().into();
-    // The first one, one in the middle, two in a row, and the last one are rejected by `io_submit` itself.
+    // The first one, one in the middle, two in a row, and the last one are rejected by `io_submit`
+    // itself.
     let bad = [0, 5, 9, 10, 15];
     let mut batch = ctx.batch();
     let writes: Vec<_> = (0..16)

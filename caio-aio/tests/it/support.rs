@@ -1,4 +1,5 @@
-//! What several tests need: contexts, files, pipes, processes of their own, and refusals of the kernel.
+//! What several tests need: contexts, files, pipes, processes of their own, and refusals of the
+//! kernel.
 
 use caio_aio::{Aio, Routes};
 use caio_conformance::kit::{self, BLOCK};
@@ -16,8 +17,8 @@ pub(crate) fn context(routes: Routes, max_requests: usize) -> Option<Context> {
     Aio::builder().routes(routes).max_requests(max_requests).build().map_err(skip).ok()
 }
 
-/// A file that is open with `O_DIRECT`, of `blocks` blocks on the disk, each filled with its number; `None`, with the reason
-/// printed, where the file system has no direct I/O.
+/// A file that is open with `O_DIRECT`, of `blocks` blocks on the disk, each filled with its
+/// number; `None`, with the reason printed, where the file system has no direct I/O.
 pub(crate) fn direct_file(blocks: usize) -> Option<SharedFd> {
     let bytes: Vec<u8> = (0..blocks * BLOCK).map(|at| (at / BLOCK) as u8).collect();
     kit::direct_file(&test_dir!(), &bytes)

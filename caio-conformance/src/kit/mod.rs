@@ -10,6 +10,9 @@ mod plain;
 
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
+mod cpu;
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
 mod direct;
 
 #[cfg(target_os = "linux")]
@@ -29,6 +32,8 @@ pub use files::{disk_file, pattern, test_dir};
 pub use plain::{read_at, write_at};
 pub use wait::{Alarm, PATIENCE, block_on, join, join_all, park, poll_once, until, within};
 
+#[cfg(target_os = "linux")]
+pub use cpu::{cpu_ticks, cpu_time};
 #[cfg(target_os = "linux")]
 pub use direct::{BLOCK, direct_file, open_direct};
 #[cfg(target_os = "linux")]

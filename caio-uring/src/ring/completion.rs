@@ -78,9 +78,9 @@ impl Ring {
     /// Has the kernel signal completions from now on. Says whether it did not before: then
     /// completions may be there already that were not signalled, and must be looked for.
     ///
-    /// The caller's operation is in flight. `disable_eventfd_if` takes `eventfd_enabled` back before
-    /// it asks whether anything is in flight, so either it sees the caller's operation, or the caller
-    /// sees it taken back.
+    /// The caller's operation is in flight. `disable_eventfd_if` takes `eventfd_enabled` back
+    /// before it asks whether anything is in flight, so either it sees the caller's operation, or
+    /// the caller sees it taken back.
     pub(crate) fn enable_eventfd(&self) -> bool {
         if self.eventfd_enabled.load(Ordering::SeqCst) {
             return false;
@@ -91,7 +91,8 @@ impl Ring {
         self.eventfd_enabled.store(true, Ordering::SeqCst);
         drop(guard);
         // The kernel publishes a completion, then reads the flag; we clear the flag, then look for
-        // completions. With a full barrier on both sides, at least one of us sees what the other did.
+        // completions. With a full barrier on both sides, at least one of us sees what the other
+        // did.
         fence(Ordering::SeqCst);
         true
     }

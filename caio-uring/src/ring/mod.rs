@@ -25,9 +25,9 @@ pub(crate) fn user_data(key: Key) -> u64 {
 
 /// One io_uring.
 ///
-/// An entry is staged in memory of ours first, and a copy of its `user_data` is kept until the kernel
-/// has taken it: so a full queue needs no handling of its own, and after a flush that failed it is
-/// known who has what.
+/// An entry is staged in memory of ours first, and a copy of its `user_data` is kept until the
+/// kernel has taken it: so a full queue needs no handling of its own, and after a flush that failed
+/// it is known who has what.
 pub(crate) struct Ring {
     /// The queues. # Invariant: its submission queue is used under `submission` only, its
     /// completion queue under `completion` only.
@@ -111,8 +111,8 @@ impl Ring {
         self.stage_silent(opcode::Nop::new().build());
     }
 
-    /// Has the kernel cancel all operations that it has. `false` if it cannot (Linux before 6.0), and
-    /// each must be cancelled by itself.
+    /// Has the kernel cancel all operations that it has. `false` if it cannot (Linux before 6.0),
+    /// and each must be cancelled by itself.
     pub(crate) fn cancel_all(&self) -> bool {
         // What has begun ends by itself, and is not waited for.
         let no_wait = Timespec::from(Duration::ZERO);

@@ -27,7 +27,8 @@ pub(crate) enum Flushed {
     Done,
     /// There is more than one caller may be held up for: flush again, elsewhere.
     More,
-    /// The kernel has no memory for more, or wants completions to be reaped first: flush again later.
+    /// The kernel has no memory for more, or wants completions to be reaped first: flush again
+    /// later.
     Retry,
     /// The ring can no longer be entered, with this error number. The kernel has not seen, and will
     /// never see, these operations.
@@ -106,12 +107,12 @@ enum Others {
 }
 
 impl Ring {
-    /// Stages an operation whose submission takes as long as copying so many bytes. Gives it back if
-    /// the ring can no longer be entered.
+    /// Stages an operation whose submission takes as long as copying so many bytes. Gives it back
+    /// if the ring can no longer be entered.
     ///
     /// # Safety
-    /// What the entry points to, and its file, stay until its completion was reaped, or until a flush
-    /// has given it back.
+    /// What the entry points to, and its file, stay until its completion was reaped, or until a
+    /// flush has given it back.
     pub(crate) unsafe fn stage(&self, entry: Entry, cost: usize) -> Result<(), Entry> {
         let mut staging = lock(&self.staging);
         if staging.dead {
@@ -178,7 +179,8 @@ impl Ring {
         };
         take().or_else(|| {
             // Whoever has the lock gives it back and then reads the flag; we set the flag and then
-            // try the lock. With a full barrier on both sides, at least one sees what the other did.
+            // try the lock. With a full barrier on both sides, at least one sees what the other
+            // did.
             self.wanted.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             take()

@@ -71,7 +71,8 @@ fn a_thousand_cancels_at_once_are_all_heard() {
     });
 }
 
-/// Operations come and go in the same places of the table while others are dropped, which cancels them late.
+/// Operations come and go in the same places of the table while others are dropped, which cancels
+/// them late.
 #[test]
 fn a_late_cancel_hits_nobody_else() {
     let (Some(builder), Some(fd)) = (ring(), queued_file(LONG)) else { return };

@@ -26,7 +26,8 @@ const TASKS: usize = 32;
 /// How many each task does, one after the other.
 const TURNS: usize = 60;
 
-/// A file on disk whose blocks each hold their number, opened with `O_DIRECT`; `None` (and a word about it) where that cannot be.
+/// A file on disk whose blocks each hold their number, opened with `O_DIRECT`; `None` (and a word
+/// about it) where that cannot be.
 fn direct() -> Option<SharedFd> {
     let content: Vec<u8> = (0..BLOCKS).flat_map(block_of).collect();
     direct_file(&test_dir!(), &content)
@@ -72,7 +73,8 @@ fn many_transfers_share_system_calls() {
     });
 }
 
-/// A read of a group is submitted at its second poll: not by a child process, which has its parent's ring.
+/// A read of a group is submitted at its second poll: not by a child process, which has its
+/// parent's ring.
 #[test]
 fn a_child_does_not_enter_its_parents_ring() {
     alone("coalesce::a_child_does_not_enter_its_parents_ring", || {
@@ -130,7 +132,8 @@ fn what_waits_for_room_is_carried_out() {
     within(Duration::from_secs(60), move || {
         for round in 0..10 {
             let read = |number: usize| ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (number * BLOCK) as u64);
-            // Where each read ends in its first poll none has to wait: so every other time they are submitted before any is polled.
+            // Where each read ends in its first poll none has to wait: so every other time they are
+            // submitted before any is polled.
             let started = |number| if round % 2 == 0 { read(number) } else { read(number).submit() };
             let reads: Vec<_> = (0..BLOCKS).map(started).collect();
             for (number, (read, buf)) in block_on(join_all(reads)).into_iter().enumerate() {
@@ -159,7 +162,8 @@ fn beside_many(ctx: &Context, fd: &SharedFd, what: impl FnOnce()) {
 /// A write's future.
 type Write<'a> = Pin<Box<dyn Future<Output = (io::Result<usize>, AlignedBuf)> + 'a>>;
 
-/// Writes blocks whose futures are polled once and then given up, while many reads are under way; they are carried out all the same.
+/// Writes blocks whose futures are polled once and then given up, while many reads are under way;
+/// they are carried out all the same.
 fn written_although(give_up: fn(Write<'_>)) {
     let (Some(builder), Some(fd), Some(to)) = (builder(Routes::default()), direct(), direct()) else {
         return;

@@ -1,4 +1,5 @@
-//! Completions: none is lost, none is taken for an answer that it is not, from many threads at once.
+//! Completions: none is lost, none is taken for an answer that it is not, from many threads at
+//! once.
 
 use crate::support::{BLOCK, assert_content, file, queued_file, ring};
 use caio_conformance::kit::{disk_file, pipe, within};

@@ -117,7 +117,8 @@ fn a_child_drops_its_copy_of_a_driver() {
     });
 }
 
-/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no more.
+/// Without its driver a context ends what runs, by a thread of its own, and says why it takes no
+/// more.
 #[test]
 fn a_dropped_driver_ends_what_runs() {
     let mut routes = Routes::all(Route::Ring);

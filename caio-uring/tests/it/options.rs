@@ -151,7 +151,8 @@ fn a_device_without_poll_queues_takes_the_pool() {
     assert_eq!(ctx.stats().fallback, u64::from(!has_poll_queues(&fd)));
 }
 
-/// Some kernels say 'nothing' at the end of a file where a device has no queues for polling: the pool is asked again.
+/// Some kernels say 'nothing' at the end of a file where a device has no queues for polling: the
+/// pool is asked again.
 #[test]
 fn a_short_read_of_a_polled_device_is_not_believed() {
     let (Some(builder), Some(fd)) = (ring(), direct_file(&test_dir!(), &[7; 4196])) else { return };

@@ -1,4 +1,5 @@
-//! io_uring refused: found out when a context is made, with what to do about it; and later, without losing an operation.
+//! io_uring refused: found out when a context is made, with what to do about it; and later, without
+//! losing an operation.
 
 use crate::support::{file, ring};
 use caio_conformance::kit::seccomp::{Refused, refuse_or_skip};
@@ -11,7 +12,8 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-/// Has a system call answer an error in the calling thread, and in the threads that it starts. `false` where that is not possible.
+/// Has a system call answer an error in the calling thread, and in the threads that it starts.
+/// `false` where that is not possible.
 fn refuse(call: libc::c_long, errno: i32) -> bool {
     refuse_or_skip(&[Refused::always(call, errno)])
 }
@@ -64,7 +66,8 @@ fn every_call_is_tried_when_a_context_is_made() {
     }
 }
 
-/// A ring that can no longer be entered: what it has not seen takes the pool, and no stale request runs later.
+/// A ring that can no longer be entered: what it has not seen takes the pool, and no stale request
+/// runs later.
 #[test]
 fn a_ring_that_is_forbidden_later_loses_nothing() {
     let Some(builder) = ring() else { return };

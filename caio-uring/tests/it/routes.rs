@@ -34,7 +34,8 @@ fn exercise(ctx: &Context) {
     assert_eq!((read.expect("a short read"), buf), (3, vec![7; 3]));
 }
 
-/// A ring copies what is cached while a request is submitted: a long copy would hold up the executor of whoever submits.
+/// A ring copies what is cached while a request is submitted: a long copy would hold up the
+/// executor of whoever submits.
 #[test]
 fn a_long_copy_is_made_by_a_thread_of_the_kernels() {
     const LONG: usize = 64 << 20;
@@ -124,7 +125,8 @@ fn a_stream_is_read_and_written_without_an_offset() {
     }
 }
 
-/// With room for two, operations that wait their turn start whoever made the room: the pool or the ring.
+/// With room for two, operations that wait their turn start whoever made the room: the pool or the
+/// ring.
 #[test]
 fn operations_of_both_ways_wait_for_one_another() {
     let mut routes = Routes::all(Route::Ring);

@@ -1,7 +1,7 @@
 //! The end of a context: everything comes back, whatever was in flight.
 
-use crate::support::{BLOCK, builder, file, footprint, queued_file, ring, used};
-use caio_conformance::kit::{Resource, alone, limit, open_direct, pipe, until};
+use crate::support::{BLOCK, builder, file, footprint, queued_file, ring};
+use caio_conformance::kit::{Resource, alone, cpu_ticks, cpu_time, limit, open_direct, pipe, until};
 use caio_core::{AlignedBuf, NO_OFFSET};
 use caio_sys::poll::{PollEvents, PollFd, poll};
 use caio_uring::Routes;
@@ -78,19 +78,6 @@ fn a_forgotten_future_leaks_and_no_more() {
     });
 }
 
-/// What a thread of this process has used of a processor, in ticks of 10 milliseconds.
-fn ticks(name: &str) -> u64 {
-    let tasks = std::fs::read_dir("/proc/self/task").expect("tasks").flatten();
-    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("stat")).ok());
-    let ours = stats.filter(|stat| stat.contains(&format!("({name})")));
-    let fields = ours.map(|stat| stat.rsplit(") ").next().expect("fields").to_owned());
-    fields
-        .map(|fields| {
-            fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum::<u64>()
-        })
-        .sum()
-}
-
 /// With no descriptor allowed `poll(2)` is refused: the thread that takes completions pauses.
 #[test]
 fn a_thread_that_cannot_wait_does_not_spin() {
@@ -99,14 +86,14 @@ fn a_thread_that_cannot_wait_does_not_spin() {
         let ctx = builder.build().expect("a context");
         let fd = file(b"content");
         assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
-        let before = ticks("caio-reaper");
+        let before = cpu_ticks("caio-reaper");
         let descriptors = limit(Resource::Descriptors, 0);
         for _ in 0..100 {
             assert_eq!(block_on(ctx.read(7, &fd, 0)).expect("a read"), b"content");
             std::thread::sleep(Duration::from_millis(5));
         }
         limit(Resource::Descriptors, descriptors);
-        let used = ticks("caio-reaper") - before;
+        let used = cpu_ticks("caio-reaper") - before;
         assert!(used < 10, "{used} ticks of 50");
     });
 }
@@ -190,9 +177,9 @@ fn dropping_a_context_with_much_in_flight_is_quick() {
         drop(reads);
     }
     println!("{} in flight", ctx.in_flight());
-    let before = used();
+    let before = cpu_time();
     drop(ctx);
-    let used = used() - before;
+    let used = cpu_time() - before;
     assert!(used < Duration::from_millis(20), "{used:?}");
 }
 

@@ -1,7 +1,7 @@
 //! Submitting holds nobody up: neither who submits much, nor who polls meanwhile.
 
-use crate::support::{builder, file, used};
-use caio_conformance::kit::{block_on, join_all, poll_once, within};
+use crate::support::{builder, file};
+use caio_conformance::kit::{block_on, cpu_time, join_all, poll_once, within};
 use caio_core::{Context, MAX_BATCH, SharedFd};
 use caio_uring::{Route, Routes};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,20 +9,22 @@ use std::time::{Duration, Instant};
 
 /// The longest that a poll may take on a machine that does nothing else.
 const MAX_POLL: Duration = Duration::from_millis(5);
-/// The longest that submitting may keep its thread busy, without optimisation. Copying takes three times as long.
+/// The longest that submitting may keep its thread busy, without optimisation. Copying takes three
+/// times as long.
 const MAX_SUBMIT: Duration = Duration::from_millis(15);
 /// How often a time is measured: others run too, and the shortest counts.
 const ROUNDS: usize = 12;
 /// How much each read reads.
 const BYTES: usize = 64 * 1024;
 
-/// Submits many reads at once, and awaits them. Says how long this thread was busy with submitting them.
+/// Submits many reads at once, and awaits them. Says how long this thread was busy with submitting
+/// them.
 fn submit_many(ctx: &Context, fd: &SharedFd) -> Duration {
     let mut batch = ctx.batch();
     let reads: Vec<_> = (0..MAX_BATCH).map(|_| batch.read(BYTES, fd, 0)).collect();
-    let before = used();
+    let before = cpu_time();
     batch.submit().expect("a batch");
-    let taken = used() - before;
+    let taken = cpu_time() - before;
     block_on(join_all(reads)).into_iter().for_each(|read| assert_eq!(read.expect("a read").len(), BYTES));
     taken
 }

@@ -6,12 +6,12 @@ use caio_core::{Context, Fact, SharedFd};
 use caio_uring::{Builder, Route, Routes, Uring};
 use futures::executor::block_on;
 use std::io::Write;
-use std::time::Duration;
 
 /// What every disk's blocks divide.
 pub(crate) const BLOCK: usize = 4096;
 
-/// A builder whose reads, writes and syncs all go to the ring, or `None` (and a word about it) where there is no io_uring.
+/// A builder whose reads, writes and syncs all go to the ring, or `None` (and a word about it)
+/// where there is no io_uring.
 pub(crate) fn ring() -> Option<Builder> {
     builder(Routes::all(Route::Ring))
 }
@@ -34,9 +34,9 @@ pub(crate) fn file(content: &[u8]) -> SharedFd {
     file.into()
 }
 
-/// A file full of sevens that is open with `O_DIRECT`, or `None` (and a word about it) where that cannot
-/// be. A ring is told that submitting to it may wait: so threads of the kernel's begin all operations,
-/// of which there are few, and the others wait in a queue of the kernel's.
+/// A file full of sevens that is open with `O_DIRECT`, or `None` (and a word about it) where that
+/// cannot be. A ring is told that submitting to it may wait: so threads of the kernel's begin all
+/// operations, of which there are few, and the others wait in a queue of the kernel's.
 pub(crate) fn queued_file(bytes: usize) -> Option<SharedFd> {
     let fd = direct_file(&test_dir!(), &vec![7; bytes])?;
     fd.learn(Fact::PromptSubmit, false);
@@ -55,12 +55,4 @@ pub(crate) fn footprint() -> (usize, usize, usize) {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     (count("/proc/self/fd"), count("/proc/self/task"), resident)
-}
-
-/// What the calling thread has used of a processor.
-pub(crate) fn used() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes to a local.
-    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) }, 0);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
