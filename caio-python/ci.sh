@@ -22,7 +22,7 @@ mkdir -p "$WORK"
 python3 -m venv "$WORK/build"
 "$WORK/build/bin/pip" install -q 'maturin>=1.9,<2'
 rm -rf "$WORK/dist"
-"$WORK/build/bin/maturin" build --release --out "$WORK/dist" --interpreter "$WORK/build/bin/python"
+"$WORK/build/bin/maturin" build --out "$WORK/dist" --interpreter "$WORK/build/bin/python"
 wheel=$(echo "$WORK"/dist/*.whl)
 
 # The tests of both upstreams, away from their sources: else the original's own package would be imported.
