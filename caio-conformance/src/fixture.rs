@@ -41,6 +41,9 @@ impl Fixture {
         let name = format!("caio-{}-{}-{number}-{}", subject.name(), std::process::id(), case.replace("::", "-"));
         let dir = below.join(name);
         fs::create_dir_all(&dir)?;
+        if subject.is_synchronous() {
+            meter.ignore();
+        }
         Ok(Self { subject: subject.clone(), dir, meter: Arc::clone(meter), event_loop: EventLoop::default() })
     }
 
@@ -83,6 +86,13 @@ impl Fixture {
     pub(crate) fn needs_no_event_loop(&self) {
         if self.subject.is_driven() {
             skip("the event loop keeps its drivers");
+        }
+    }
+
+    /// Ends a case about how long a call takes, where it takes as long as the system takes.
+    pub(crate) fn needs_short_calls(&self) {
+        if self.subject.is_synchronous() {
+            skip("the system carries operations out in the call that submits them");
         }
     }
 

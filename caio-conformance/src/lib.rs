@@ -36,7 +36,7 @@ mod event_loop;
 #[cfg_attr(not(target_os = "linux"), path = "own_process_other.rs")]
 mod own_process;
 
-#[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs", allow(unsafe_code))]
+#[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "stopwatch_other.rs")]
 mod stopwatch;
 

@@ -19,6 +19,8 @@ pub struct Subject {
     asked: fn(&str) -> bool,
     /// Whether an event loop of the suite's takes all completions.
     driven: bool,
+    /// Whether the system carries operations out in the call that submits them.
+    synchronous: bool,
 }
 
 impl Subject {
@@ -28,7 +30,7 @@ impl Subject {
         name: &'static str,
         open: impl Fn(&Settings) -> io::Result<(Context, Option<Driver>)> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, open: Arc::new(open), asked: |_| true, driven: false }
+        Self { name, open: Arc::new(open), asked: |_| true, driven: false, synchronous: false }
     }
 
     /// Asks it only the cases whose name, as `theme::case`, the function accepts.
@@ -43,6 +45,19 @@ impl Subject {
     pub fn driven(mut self, name: &'static str) -> Self {
         (self.name, self.driven) = (name, true);
         self
+    }
+
+    /// Says that the system carries operations out in the call that submits them, as the kernel does with what is not meant for
+    /// kernel AIO: then calls may take as long as they do.
+    #[must_use]
+    pub fn synchronous(mut self) -> Self {
+        self.synchronous = true;
+        self
+    }
+
+    /// Whether the system carries operations out in the call that submits them.
+    pub(crate) fn is_synchronous(&self) -> bool {
+        self.synchronous
     }
 
     /// Whether an event loop of the suite's takes all completions.

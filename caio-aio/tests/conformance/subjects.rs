@@ -11,7 +11,7 @@ pub(crate) fn all() -> Vec<Subject> {
     }
     vec![
         subject("aio", Routes::Auto),
-        subject("aio-kernel", Routes::Kernel),
+        subject("aio-kernel", Routes::Kernel).synchronous(),
         subject("aio-pool", Routes::Pool),
         subject("aio-driven", Routes::Kernel),
     ]
