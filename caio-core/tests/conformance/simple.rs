@@ -28,16 +28,14 @@ pub(crate) fn subject() -> Subject {
 /// Whether it is simple enough. Its threads all wait for a stream until a poll says that it is ready, in no order; and what runs
 /// keeps its thread, however many there are.
 fn is_asked(case: &str) -> bool {
-    const BEYOND: [&str; 9] = [
+    const BEYOND: [&str; 7] = [
         "order::",
         "polls::",
         "position::poll",
         "records::null_device",
         "refused::",
         "guest::",
-        "sockets::empty_datagram",
-        "sockets::listening",
-        "sockets::lingering",
+        "sockets::",
     ];
     !BEYOND.iter().any(|beyond| case.starts_with(beyond))
 }
