@@ -2,6 +2,7 @@
 
 use crate::Subject;
 use crate::context::Context;
+use crate::event_loop::EventLoop;
 use crate::meter::Meter;
 use caio_core::{DEFAULT_MAX_REQUESTS, Driver, Settings, SharedFd};
 use std::fs::{self, File};
@@ -28,6 +29,8 @@ pub(crate) struct Fixture {
     dir: PathBuf,
     /// Measures what the case calls.
     meter: Arc<Meter>,
+    /// Takes completions where the subject is driven.
+    event_loop: EventLoop,
 }
 
 impl Fixture {
@@ -38,7 +41,10 @@ impl Fixture {
         let name = format!("caio-{}-{}-{number}-{}", subject.name(), std::process::id(), case.replace("::", "-"));
         let dir = below.join(name);
         fs::create_dir_all(&dir)?;
-        Ok(Self { subject: subject.clone(), dir, meter: Arc::clone(meter) })
+        if subject.is_synchronous() {
+            meter.ignore();
+        }
+        Ok(Self { subject: subject.clone(), dir, meter: Arc::clone(meter), event_loop: EventLoop::default() })
     }
 
     /// A context with the default settings.
@@ -55,7 +61,11 @@ impl Fixture {
 
     /// A context with these settings.
     pub(crate) fn open(&self, settings: &Settings) -> io::Result<Context> {
-        self.subject.open(settings).map(|(context, _driver)| Context::new(context, &self.meter))
+        let mut settings = settings.clone();
+        settings.driven = self.subject.is_driven();
+        let (context, driver) = self.subject.open(&settings)?;
+        driver.into_iter().for_each(|driver| self.event_loop.add(driver));
+        Ok(Context::new(context, &self.meter))
     }
 
     /// A context with a bound, whose completions are taken by the driver alone. Ends the case where there is no driver.
@@ -71,9 +81,30 @@ impl Fixture {
         }
     }
 
+    /// Ends a case that counts what a process has, where the event loop has some of it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn needs_no_event_loop(&self) {
+        if self.subject.is_driven() {
+            skip("the event loop keeps its drivers");
+        }
+    }
+
+    /// Ends a case about how long a call takes, where it takes as long as the system takes.
+    pub(crate) fn needs_short_calls(&self) {
+        if self.subject.is_synchronous() {
+            skip("the system carries operations out in the call that submits them");
+        }
+    }
+
     /// How long calls take does not count from now on, because the case itself makes them slow.
     pub(crate) fn is_slow_itself(&self) {
         self.meter.ignore();
+    }
+
+    /// A name that no other case has, in this process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn name(&self) -> String {
+        self.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
     /// A path in the directory.

@@ -29,11 +29,14 @@ mod subject;
 mod suite;
 mod test;
 
+#[cfg_attr(unix, path = "event_loop_unix.rs")]
+#[cfg_attr(not(unix), path = "event_loop_other.rs")]
+mod event_loop;
 #[cfg_attr(target_os = "linux", path = "own_process_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "own_process_other.rs")]
 mod own_process;
 
-#[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs", allow(unsafe_code))]
+#[cfg_attr(target_os = "linux", path = "stopwatch_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "stopwatch_other.rs")]
 mod stopwatch;
 

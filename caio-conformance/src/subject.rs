@@ -17,6 +17,10 @@ pub struct Subject {
     open: Arc<Open>,
     /// Which cases it is asked, by name.
     asked: fn(&str) -> bool,
+    /// Whether an event loop of the suite's takes all completions.
+    driven: bool,
+    /// Whether the system carries operations out in the call that submits them.
+    synchronous: bool,
 }
 
 impl Subject {
@@ -26,7 +30,7 @@ impl Subject {
         name: &'static str,
         open: impl Fn(&Settings) -> io::Result<(Context, Option<Driver>)> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, open: Arc::new(open), asked: |_| true }
+        Self { name, open: Arc::new(open), asked: |_| true, driven: false, synchronous: false }
     }
 
     /// Asks it only the cases whose name, as `theme::case`, the function accepts.
@@ -34,6 +38,31 @@ impl Subject {
     pub fn only(mut self, asked: fn(&str) -> bool) -> Self {
         self.asked = asked;
         self
+    }
+
+    /// The same with a driver, which an event loop of the suite's waits for: no thread of the backend takes completions.
+    #[must_use]
+    pub fn driven(mut self, name: &'static str) -> Self {
+        (self.name, self.driven) = (name, true);
+        self
+    }
+
+    /// Says that the system carries operations out in the call that submits them, as the kernel does with what is not meant for
+    /// kernel AIO: then calls may take as long as they do.
+    #[must_use]
+    pub fn synchronous(mut self) -> Self {
+        self.synchronous = true;
+        self
+    }
+
+    /// Whether the system carries operations out in the call that submits them.
+    pub(crate) fn is_synchronous(&self) -> bool {
+        self.synchronous
+    }
+
+    /// Whether an event loop of the suite's takes all completions.
+    pub(crate) fn is_driven(&self) -> bool {
+        self.driven
     }
 
     /// The first part of its tests' names.

@@ -4,6 +4,7 @@ use crate::backend::{Backend, BackendKind, Opened, Settings};
 use crate::batch::Batch;
 use crate::buf::{IoBuf, IoBufMut};
 use crate::completer::Completer;
+use crate::drain::{self, Drained};
 use crate::driver::Driver;
 use crate::handle::Handle;
 use crate::operation::Operation;
@@ -13,41 +14,9 @@ use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::{SharedFd, error};
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
-
-/// The bound on operations in flight where its user does not choose one.
-///
-/// ```
-/// use caio_core::{DEFAULT_MAX_REQUESTS, Settings};
-/// assert_eq!(Settings::default().max_requests, DEFAULT_MAX_REQUESTS);
-/// ```
-pub const DEFAULT_MAX_REQUESTS: usize = 256;
-
-/// The largest bound on operations in flight: what one io_uring can be made for.
-///
-/// ```
-/// use caio_core::{Context, MAX_REQUESTS_LIMIT};
-/// let error = Context::builder().max_requests(MAX_REQUESTS_LIMIT + 1).build().unwrap_err();
-/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-/// ```
-pub const MAX_REQUESTS_LIMIT: usize = 32768;
-
-/// The most threads of a pool.
-///
-/// ```
-/// use caio_core::{Context, MAX_POOL_SIZE};
-/// for threads in [0, MAX_POOL_SIZE + 1] {
-///     let error = Context::builder().pool_size(threads).build().unwrap_err();
-///     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-/// }
-/// ```
-pub const MAX_POOL_SIZE: usize = 1024;
+use std::time::Duration;
 
 /// Reads, writes and syncs files without blocking the thread that asks. A cheap clone; one serves
 /// any number of threads.
@@ -122,7 +91,7 @@ impl Context {
     ///
     /// # Errors
     /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond
-    /// [`MAX_REQUESTS_LIMIT`].
+    /// [`MAX_REQUESTS_LIMIT`](crate::MAX_REQUESTS_LIMIT).
     ///
     /// ```
     /// use caio_core::{BackendKind, Completer, Context, Opened, Refusal, Settings};
@@ -451,10 +420,8 @@ impl Context {
             return;
         }
         shared.close();
-        let mut drained = Drained { shared, number: None };
         self.0.backend.arm();
-        poll_fn(|cx| drained.poll(cx)).await;
-        drop(drained);
+        Drained::new(shared).await;
         shared.stop();
         self.0.backend.shutdown();
     }
@@ -469,18 +436,7 @@ impl Context {
     /// ```
     #[must_use = "what has not ended goes on"]
     pub fn close_blocking(&self, timeout: Duration) -> bool {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let deadline = Instant::now().checked_add(timeout);
-        let mut close = pin!(self.close());
-        while close.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match left {
-                Some(Duration::ZERO) => return false,
-                Some(left) => thread::park_timeout(left),
-                None => thread::park(),
-            }
-        }
-        true
+        drain::block_on(self.close(), timeout)
     }
 
     /// Whether the context was closed, or its driver dropped: then it takes no new operations.
@@ -509,43 +465,6 @@ impl Context {
     /// Who carries out.
     pub(crate) fn backend_ref(&self) -> &dyn Backend {
         &*self.0.backend
-    }
-}
-
-/// Wakes a thread.
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Waits until nothing runs and nothing waits.
-struct Drained<'a> {
-    /// The operations.
-    shared: &'a Shared,
-    /// Under which number its waker is kept.
-    number: Option<u64>,
-}
-
-impl Drained<'_> {
-    /// Looks, and leaves the waker.
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let inherited = self.shared.is_inherited();
-        if inherited || self.shared.table.poll_drained(&mut self.number, cx.waker()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-}
-
-impl Drop for Drained<'_> {
-    fn drop(&mut self) {
-        if let (Some(number), false) = (self.number, self.shared.is_inherited()) {
-            self.shared.table.forget_drained(number);
-        }
     }
 }
 

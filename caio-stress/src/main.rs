@@ -3,6 +3,8 @@
 //! `cargo xtask stress -- [--ops N] [--seconds N] [--seed N] [--backend NAME]`. Each round has a seed, which is printed when the
 //! round fails, and repeats its choices; threads may interleave in another way.
 
+#![deny(unsafe_code)]
+
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 mod buffer;

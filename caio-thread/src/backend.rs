@@ -12,7 +12,6 @@ pub(crate) struct ThreadBackend {
     pub(crate) attempt: fn(Attempt<'_>) -> Attempted,
 }
 
-#[allow(unsafe_code)]
 // SAFETY: the pool delivers each request once, through the completer of its context, and refuses
 // those that come after its shutdown; an attempt is answered before the call returns.
 unsafe impl Backend for ThreadBackend {

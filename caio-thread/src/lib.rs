@@ -34,6 +34,7 @@
 mod linux;
 mod portable;
 
+#[allow(unsafe_code)]
 mod backend;
 mod builder;
 #[cfg(unix)]

@@ -17,8 +17,12 @@ fn main() -> ExitCode {
         settings.portable = true;
         open(&settings)
     };
-    let subjects =
-        vec![Subject::new("thread", open), Subject::new("one-thread", one_thread), Subject::new("portable", portable)];
+    let subjects = vec![
+        Subject::new("thread", open),
+        Subject::new("one-thread", one_thread),
+        Subject::new("portable", portable),
+        Subject::new("driven", open).driven("thread-driven"),
+    ];
     run(&test_dir!(), subjects)
 }
 

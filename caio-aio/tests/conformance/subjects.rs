@@ -9,7 +9,12 @@ pub(crate) fn all() -> Vec<Subject> {
         println!("SKIP: {refusal}");
         return Vec::new();
     }
-    vec![subject("aio", Routes::Auto), subject("aio-kernel", Routes::Kernel), subject("aio-pool", Routes::Pool)]
+    vec![
+        subject("aio", Routes::Auto),
+        subject("aio-kernel", Routes::Kernel).synchronous(),
+        subject("aio-pool", Routes::Pool),
+        subject("aio-driven", Routes::Kernel),
+    ]
 }
 
 /// The backend with a choice of routes.

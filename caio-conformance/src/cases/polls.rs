@@ -49,6 +49,7 @@ fn longest_poll<F: Future + Unpin>(future: &mut F) -> Duration {
 
 /// A device that has no end fills a large buffer somewhere else.
 fn long_read_of_a_device(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let ctx = fixture.context();
     let random: SharedFd = File::open("/dev/urandom").unwrap_or_else(|error| skip(error.to_string())).into();
     assert_short("a poll", || longest_poll(&mut ctx.read(16 << 20, &random, NO_OFFSET)));
@@ -58,6 +59,7 @@ fn long_read_of_a_device(fixture: &Fixture) {
 
 /// A long read of what is cached is done piece by piece, or somewhere else.
 fn long_read_of_a_file(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let ctx = fixture.context();
     let fd = fixture.file("long", &pattern(1 << 20).repeat(16));
     assert_short("a poll", || longest_poll(&mut ctx.read(16 << 20, &fd, 0)));
@@ -66,6 +68,7 @@ fn long_read_of_a_file(fixture: &Fixture) {
 
 /// So is a long write.
 fn long_write_to_a_file(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let ctx = fixture.context();
     let fd = fixture.file("long", b"");
     assert_short("a poll", || {
@@ -78,7 +81,7 @@ fn long_write_to_a_file(fixture: &Fixture) {
 fn submit_batch(ctx: &Context, fd: &SharedFd) -> Duration {
     const LEN: usize = 64 << 10;
     let mut batch = ctx.batch();
-    let reads = (0..1024).map(|index| batch.read(LEN, fd, index % 16 * LEN as u64)).collect();
+    let reads = (0..4096).map(|index| batch.read(LEN, fd, index % 16 * LEN as u64)).collect();
     let watch = Stopwatch::start();
     batch.submit().expect("a batch");
     let time = watch.elapsed();
@@ -90,14 +93,16 @@ fn submit_batch(ctx: &Context, fd: &SharedFd) -> Duration {
 
 /// A large batch of reads that are cached copies them somewhere else.
 fn large_batch_of_reads(fixture: &Fixture) {
-    let ctx = fixture.bounded(2048);
+    fixture.needs_short_calls();
+    let ctx = fixture.bounded(8192);
     let fd = fixture.file("cached", &pattern(1 << 20));
     assert_short("a batch's submission", || submit_batch(&ctx, &fd));
 }
 
 /// While one thread submits such batches, another's polls do not wait for it.
 fn large_batch_beside_a_poll(fixture: &Fixture) {
-    let ctx = fixture.bounded(2048);
+    fixture.needs_short_calls();
+    let ctx = fixture.bounded(8192);
     let fd = fixture.file("cached", &pattern(1 << 20));
     let other = fixture.file("other", b"data");
     assert_short("a poll beside it", || {
@@ -112,14 +117,18 @@ fn large_batch_beside_a_poll(fixture: &Fixture) {
     });
 }
 
-/// A context that goes with many writes that nobody awaits is not waited for.
+/// A context that goes with many writes that nobody awaits, behind one that lasts, is not waited for.
 fn drop_with_many_writes(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let fd = fixture.file("writes", b"");
+    // Nobody frees it, which takes a while.
+    let long: &'static [u8] = Vec::leak(vec![1; 128 << 20]);
     assert_short("a drop", || {
-        let ctx = fixture.bounded(8192);
-        for index in 0..20_000 {
-            drop(ctx.write(vec![1; 16], &fd, index * 16).submit());
-        }
+        let ctx = fixture.bounded(32_768);
+        let first = ctx.write(long, &fd, 0).submit();
+        let writes: Vec<_> = (0..30_000).map(|index| ctx.write(vec![1; 16], &fd, index * 16)).collect();
+        writes.into_iter().for_each(|write| drop(write.submit()));
+        drop(first);
         let watch = Stopwatch::start();
         drop(ctx);
         watch.elapsed()
@@ -128,6 +137,7 @@ fn drop_with_many_writes(fixture: &Fixture) {
 
 /// A cancel waits for no read of another file.
 fn cancel_beside_a_long_read(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let ctx = fixture.context();
     let random: SharedFd = File::open("/dev/urandom").unwrap_or_else(|error| skip(error.to_string())).into();
     let (reader, _writer) = pipe();
@@ -152,6 +162,7 @@ fn cancel_beside_a_long_read(fixture: &Fixture) {
 
 /// Thousands that wait, on as many files as a process usually may have, are given up at once.
 fn many_that_wait(fixture: &Fixture) {
+    fixture.needs_short_calls();
     let ctx = fixture.bounded(4096);
     let pipes: Vec<_> = (0..200).map(|_| pipe()).collect();
     assert_short("a drop of 4,000 reads", || {

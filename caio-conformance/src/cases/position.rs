@@ -55,7 +55,7 @@ fn write_all<'a>(fixture: &Fixture, fd: &SharedFd, ctx: impl Fn(usize) -> &'a Co
         assert_eq!(written.expect("a write"), BLOCK);
     }
     assert_each_once(&fixture.content("file"));
-    assert_eq!((&*fd.file()).stream_position().expect("a position"), (MANY * BLOCK) as u64);
+    assert_eq!(fd.file().stream_position().expect("a position"), (MANY * BLOCK) as u64);
 }
 
 /// Reads all blocks at once; `ctx` tells which context reads which.

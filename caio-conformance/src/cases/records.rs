@@ -192,19 +192,22 @@ fn appended_vectors_are_whole(fixture: &Fixture) {
     let handles: Vec<SharedFd> =
         (0..8).map(|_| File::options().append(true).open(fixture.path("log")).expect("a handle").into()).collect();
     for offset in [NO_OFFSET, 0] {
-        let record = |number: usize| vec![vec![number as u8; 700], vec![number as u8; 5000], vec![number as u8; 300]];
+        let record = |number: usize| vec![vec![number as u8; RECORD / 24]; 24];
         let writes = (0..80).map(|number| ctx.writev(record(number), &handles[number % 8], offset).submit()).collect();
         for (written, _) in block_on(join_all(writes)) {
-            assert_eq!(written.expect("a write"), 6000);
+            assert_eq!(written.expect("a write"), RECORD);
         }
     }
     assert_whole(&fixture.content("log"), 160);
 }
 
-/// Each record of 6,000 bytes is of one number.
+/// How long a record of a log is.
+const RECORD: usize = 48_000;
+
+/// Each record is of one number.
 fn assert_whole(content: &[u8], records: usize) {
-    assert_eq!(content.len(), records * 6000);
-    for (place, record) in content.chunks(6000).enumerate() {
+    assert_eq!(content.len(), records * RECORD);
+    for (place, record) in content.chunks(RECORD).enumerate() {
         assert!(record.iter().all(|byte| *byte == record[0]), "record {place} is torn");
     }
 }
@@ -214,13 +217,13 @@ fn appended_at_once(fixture: &Fixture) {
     let ctx = fixture.context();
     drop(fixture.file("log", b""));
     let fd: SharedFd = File::options().append(true).open(fixture.path("log")).expect("a handle").into();
-    let writes = (0..80_u8).map(|number| ctx.write(vec![number; 6000], &fd, NO_OFFSET).submit()).collect();
+    let writes = (0..80_u8).map(|number| ctx.write(vec![number; RECORD], &fd, NO_OFFSET).submit()).collect();
     for (written, _) in block_on(join_all(writes)) {
-        assert_eq!(written.expect("a write"), 6000);
+        assert_eq!(written.expect("a write"), RECORD);
     }
     let content = fixture.content("log");
     assert_whole(&content, 80);
-    let mut numbers: Vec<_> = content.chunks(6000).map(|record| record[0]).collect();
+    let mut numbers: Vec<_> = content.chunks(RECORD).map(|record| record[0]).collect();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..80), "each was appended once");
 }

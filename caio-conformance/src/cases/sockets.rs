@@ -10,7 +10,8 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown, sockopt};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 cases!("sockets":
@@ -168,7 +169,9 @@ fn pair_of(pair: (impl Into<OwnedFd>, impl Into<OwnedFd>)) -> (OwnedFd, OwnedFd)
 fn listening_socket_is_no_stream(fixture: &Fixture) {
     let ctx = fixture.context();
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|error| skip(error.to_string()));
-    let unix = UnixListener::bind(fixture.path("socket")).expect("a socket");
+    // A name that is no path, because the path of the fixture's directory may be too long.
+    let name = SocketAddr::from_abstract_name(fixture.name());
+    let unix = UnixListener::bind_addr(&name.expect("a name")).expect("a socket");
     for socket in [OwnedFd::from(tcp), OwnedFd::from(unix)] {
         let fd: SharedFd = socket.into();
         assert_same_error("a read", block_on(ctx.read(8, &fd, NO_OFFSET)), fd.file().read(&mut [0; 8]));

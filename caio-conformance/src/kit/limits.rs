@@ -17,8 +17,9 @@ pub enum Resource {
 ///
 /// # Panics
 /// If the system refuses.
+#[allow(clippy::useless_conversion)]
 pub fn limit(resource: Resource, to: u64) -> u64 {
-    // The C libraries do not agree on the type of these numbers.
+    // The C libraries do not agree on the type of these numbers: what is no conversion here is one elsewhere.
     let number = match resource {
         Resource::Threads => libc::RLIMIT_NPROC,
         Resource::LockedMemory => libc::RLIMIT_MEMLOCK,

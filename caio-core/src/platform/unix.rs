@@ -8,8 +8,7 @@ use std::ptr;
 use std::time::Duration;
 
 /// The signals that a fault of the thread's own raises; they cannot be put off.
-const FAULTS: [libc::c_int; 6] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+const FAULTS: [libc::c_int; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
 
 /// Calls `start` with all other signals blocked in this thread. A thread that it starts inherits
 /// that: `pthread_sigmask(3)`.

@@ -1,13 +1,16 @@
 //! The operations in flight: who waits for room, who runs, who has ended, and whom to wake.
 
 mod admission;
+mod outcome;
 mod slot;
 
 use admission::{Admission, Bound};
+pub(crate) use outcome::{Abandoned, Admitted, Effects, Ended, Rare};
 pub(crate) use slot::Described;
 use slot::{Slot, Stage};
 
 use crate::completer::Completion;
+use crate::error;
 use crate::key::Key;
 use crate::op::{IoPriority, OpClass};
 use crate::payload::Orphan;
@@ -16,7 +19,6 @@ use crate::request::Request;
 use crate::stats::Counters;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
-use crate::{SharedFd, error};
 use slab::Slab;
 use std::io;
 use std::task::Waker;
@@ -54,74 +56,6 @@ struct State {
     drains: Vec<(u64, Waker)>,
     /// The number of the next one.
     next_drain: u64,
-}
-
-/// What becomes of a staged operation.
-#[derive(Debug)]
-pub(crate) enum Admitted {
-    /// It is to be submitted.
-    Run(Request),
-    /// It waits for room.
-    Queued,
-    /// It was admitted before, or has ended because the table was closed; wake its future.
-    Gone(Option<Waker>),
-}
-
-/// How an operation ended, for its future. Its entry is gone.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    /// How it ended.
-    pub(crate) completion: Completion,
-    /// Whether its time was up.
-    pub(crate) expired: bool,
-    /// Whether the timer has a deadline of it.
-    pub(crate) timed: bool,
-    /// Its file, to be released without a lock.
-    pub(crate) fd: SharedFd,
-    /// Whether it was to transfer bytes.
-    pub(crate) transfers: bool,
-}
-
-/// What became of the operation of a dropped future.
-#[derive(Debug)]
-pub(crate) enum Abandoned {
-    /// The backend has it: its memory stays in the table. A read is to be cancelled, since nobody
-    /// will miss it.
-    Running {
-        /// Whether it is a read.
-        reads: bool,
-    },
-    /// It had ended.
-    Ended(Ended),
-    /// It waited for room, or had not been submitted.
-    NeverRan {
-        /// Whether it waited, so that it counts as cancelled.
-        waited: bool,
-    },
-}
-
-/// What others are to be told, without the lock.
-#[derive(Debug, Default)]
-pub(crate) struct Effects {
-    /// Whom to wake.
-    pub(crate) waker: Option<Waker>,
-    /// Whether the backend is to be asked to cancel the operation.
-    pub(crate) ask_backend: bool,
-    /// Whether nothing runs any more.
-    pub(crate) idle: bool,
-    /// Whether the timer has a deadline that no longer matters.
-    pub(crate) timed: bool,
-    /// What is rarer.
-    pub(crate) rare: Option<Box<Rare>>,
-}
-
-/// What others are seldom to be told.
-#[derive(Debug, Default)]
-pub(crate) struct Rare {
-    /// The memory and the file that a dropped future left behind.
-    pub(crate) orphan: Option<(Box<dyn Orphan>, Completion, SharedFd)>,
-    /// Whom to wake because nothing runs and nothing waits.
-    pub(crate) drained: Vec<(u64, Waker)>,
 }
 
 impl Table {

@@ -27,7 +27,12 @@ pub(crate) fn all() -> Vec<Subject> {
             false
         }
     });
-    possible.map(subject).collect()
+    possible.map(subject).chain(driven()).collect()
+}
+
+/// The backend with an event loop.
+fn driven() -> Option<Subject> {
+    Uring::builder().build().ok().map(|_| subject(CHOICES[0]).driven("uring-driven"))
 }
 
 /// The backend made in one way.
