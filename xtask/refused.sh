@@ -7,3 +7,4 @@ for name in kernel.io_uring_disabled fs.aio-max-nr; do
 done
 trap 'for setting in $settings; do sysctl -qw "$setting"; done' EXIT
 "${CARGO:-cargo}" test --package caio --test it -- refused --ignored --test-threads=1 --nocapture
+"${CARGO:-cargo}" test --package caio-aio --test it -- the_systems_limit --ignored --test-threads=1 --nocapture

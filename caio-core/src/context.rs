@@ -91,7 +91,7 @@ impl Context {
     ///
     /// # Errors
     /// Why the backend cannot be used. `InvalidInput` in it, if the bound is 0 or beyond
-    /// [`MAX_REQUESTS_LIMIT`].
+    /// [`MAX_REQUESTS_LIMIT`](crate::MAX_REQUESTS_LIMIT).
     ///
     /// ```
     /// use caio_core::{BackendKind, Completer, Context, Opened, Refusal, Settings};

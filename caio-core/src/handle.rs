@@ -27,6 +27,11 @@ impl<T> Handle<T> {
         Self(Arc::clone(&self.0))
     }
 
+    /// Whether there is no other owner.
+    pub(crate) fn is_alone(&mut self) -> bool {
+        Arc::strong_count(&self.0) == 1 && Arc::strong_count(&self.0.0) == 1
+    }
+
     /// Whether both own the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0.0, &other.0.0)

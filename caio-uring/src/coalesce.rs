@@ -115,10 +115,8 @@ impl Engine {
             // again to flush.
             let waiting = self.completer.waiting() != 0;
             let reaped = ring.reaped();
-            if ready != 0 {
-                self.take(1);
-            }
-            if ready == 0 || waiting {
+            let wanted = ready != 0 && self.take(1).flush;
+            if ready == 0 || waiting || wanted {
                 self.flush_rings(); // for futures that are not polled again
             }
             is_ready = ready > 1 && self.await_task(ring, ready, reaped, group);

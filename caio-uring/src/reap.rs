@@ -19,7 +19,7 @@ pub(crate) struct Taken {
     /// Completions: also those of cancels, and of operations that are submitted again.
     completions: usize,
     /// Whether somebody wanted to flush meanwhile, and relies on us.
-    flush: bool,
+    pub(crate) flush: bool,
 }
 
 impl Engine {

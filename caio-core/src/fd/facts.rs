@@ -101,6 +101,12 @@ impl Facts {
         Self { bits: AtomicU32::new(0), misses: AtomicU32::new(0) }
     }
 
+    /// Nothing is known any more.
+    pub(super) fn forget(&self) {
+        self.bits.store(0, Ordering::Relaxed);
+        self.misses.store(0, Ordering::Relaxed);
+    }
+
     /// The kind, if it was asked.
     pub(super) fn known_kind(&self) -> Option<FileKind> {
         kind(self.bits.load(Ordering::Relaxed))

@@ -116,6 +116,27 @@ impl SharedFd {
         Self(Handle::new(Inner { file, facts: Facts::new(), owner: Owner::Other }))
     }
 
+    /// Forgets what is known of the file, because its number may have become another file since. Only the last clone does so, for
+    /// what runs may be learning; says whether it has. It costs less than another [`borrowed`](Self::borrowed).
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use caio_core::SharedFd;
+    /// let mut fd: SharedFd = tempfile::tempfile()?.into();
+    /// assert!(fd.forget());
+    /// let operation = fd.clone(); // as one in flight holds it
+    /// assert!(!fd.forget());
+    /// # Ok(()) }
+    /// ```
+    #[must_use = "it may know the file still"]
+    pub fn forget(&mut self) -> bool {
+        let alone = self.0.is_alone();
+        if alone {
+            self.0.facts.forget();
+        }
+        alone
+    }
+
     /// Whether nothing is known of it yet, because each operation has one of its own.
     #[inline]
     pub(crate) fn is_unknown(&self) -> bool {

@@ -199,7 +199,8 @@ impl Ring {
         let sqpoll = self.uring.params().is_setup_sqpoll();
         loop {
             let Queued { left, others } = self.queue(submission, budget);
-            if matches!(others, Others::NoRoom) && left < self.uring.params().sq_entries() as usize {
+            let has_room = left < self.uring.params().sq_entries() as usize;
+            if matches!(others, Others::NoRoom) && has_room && budget.take_call() {
                 continue; // the kernel's thread has made room meanwhile
             }
             // The kernel's thread completes requests before it makes their room in the queue known:
@@ -284,7 +285,7 @@ impl Ring {
         };
         take(prompt, usize::MAX);
         take(bulky, usize::MAX);
-        if !cancels.is_empty() {
+        if prompt.is_empty() && bulky.is_empty() && !cancels.is_empty() {
             let most = self.max_silent.saturating_sub(self.silent.load(Ordering::Relaxed));
             self.silent.fetch_add(take(cancels, most), Ordering::Relaxed);
         }

@@ -1,6 +1,12 @@
-/* The one function of glibc's that gcc's unwinder calls: where the table of a statically linked program's frames is. */
+/* What gcc's unwinder, which is built for glibc, needs of it in a program that is statically linked with musl. */
 #define _GNU_SOURCE
 #include <link.h>
+#include <pthread.h>
+
+/* Functions that it refers to weakly, which does not bring them in. */
+__attribute__((used)) static void *const threads[] = {
+    pthread_once, pthread_mutex_lock, pthread_mutex_unlock, pthread_key_create, pthread_getspecific, pthread_setspecific,
+};
 
 struct dl_find_object {
     unsigned long long flags;
@@ -21,6 +27,7 @@ static int find(struct dl_phdr_info *info, size_t size, void *result) {
     return 0;
 }
 
+/* Where the table of the frames is. */
 int _dl_find_object(void *pc, struct dl_find_object *result) {
     (void)pc;
     return dl_iterate_phdr(find, result) == 1 ? 0 : -1;
