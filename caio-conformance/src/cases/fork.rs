@@ -1,16 +1,17 @@
 //! A child process must not use its parent's context, and must not hang when it tries.
 
 use super::cases;
-use crate::fixture::Fixture;
-use crate::kit::{block_on, in_child, park, pattern, pipe, poll_once};
-use caio_core::NO_OFFSET;
+use crate::fixture::{Fixture, skip};
+use crate::kit::{BLOCK, block_on, in_child, join_all, open_direct, park, pattern, pipe, poll_once};
+use caio_core::{AlignedBuf, NO_OFFSET, Outcome};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 cases!("fork": ; alone:
     child_cannot_start, child_cannot_await, child_cannot_use_a_batch, child_drops, child_closes, child_makes_its_own,
-    locks_that_were_held, parent_works_on,
+    locks_that_were_held, parent_works_on, child_polls_in_each_phase, child_goes_on_with_transfers,
 );
 
 /// A new operation is refused, and its buffer comes back.
@@ -40,9 +41,8 @@ fn child_cannot_await(fixture: &Fixture) {
     in_child(|| {
         let first = block_on(&mut parked).is_err();
         let second = submitted.take().is_some_and(|read| block_on(read).0.is_err());
-        let third = cancelled
-            .take()
-            .is_some_and(|read| matches!(block_on(read.cancel()), caio_core::Outcome::Completed(Err(_), _)));
+        let third =
+            cancelled.take().is_some_and(|read| matches!(block_on(read.cancel()), Outcome::Completed(Err(_), _)));
         first && second && third
     });
     writer.write_all(b"1").unwrap();
@@ -165,9 +165,76 @@ fn parent_works_on(fixture: &Fixture) {
     for round in 0..10 {
         let syncs: Vec<_> = (0..8).map(|_| ctx.fsync(&fd).submit()).collect();
         in_child(|| true);
-        for sync in block_on(crate::kit::join_all(syncs)) {
+        for sync in block_on(join_all(syncs)) {
             sync.unwrap();
         }
         assert_eq!(block_on(ctx.read(10, &fd, round)).unwrap().len(), 10);
     }
+}
+
+/// In whatever phase a future is, in the child it ends with an error, or with what it had read before; and the parent's goes on.
+fn child_polls_in_each_phase(fixture: &Fixture) {
+    let ctx = fixture.bounded(2);
+    let content = pattern(1 << 20);
+    let fd = fixture.file("phases", &content);
+    let (reader, mut writer) = pipe();
+    let read = |len| ctx.read(len, &fd, 0);
+    let idle = || ctx.read(1, &reader, NO_OFFSET);
+    let mut batch = ctx.batch();
+    let staged = batch.read(100, &fd, 0);
+    let (lazy, submitted) = (read(100), read(200_000).submit());
+    let mut polled = read(1 << 20);
+    let is_pending = poll_once(&mut polled).is_pending();
+    let mut parked = idle();
+    park(&mut parked);
+    let limited = idle().timeout(Duration::from_secs(60)).submit();
+    let mut futures = vec![submitted, lazy, parked, limited, staged];
+    futures.extend((0..3).map(|_| idle().submit()));
+    futures.extend(is_pending.then_some(polled));
+    // What was read before the fork is in memory that the child has as well.
+    let had_ended = |read: &[u8]| read.len() > 100 && content.starts_with(read);
+    for phase in 0..futures.len() {
+        in_child(|| {
+            // One is awaited, one cancelled, the others are dropped.
+            let awaited = block_on(futures.swap_remove(phase));
+            let cancelled = futures.pop().map(|next| block_on(next.cancel()));
+            futures.clear();
+            let is_cancelled = match cancelled {
+                Some(Outcome::Completed(Ok(_), read)) => had_ended(&read),
+                _ => true,
+            };
+            awaited.map_or(true, |read| had_ended(&read)) && is_cancelled
+        });
+    }
+    batch.submit().unwrap();
+    writer.write_all(&[7; 5]).unwrap();
+    for (phase, read) in block_on(join_all(futures)).into_iter().enumerate() {
+        assert!(!read.unwrap().is_empty(), "future {phase}");
+    }
+}
+
+/// Transfers with `O_DIRECT` that the parent has polled once are not submitted by the child, in no way.
+fn child_goes_on_with_transfers(fixture: &Fixture) {
+    let ctx = fixture.bounded(32);
+    fixture.file("direct", &pattern(64 * BLOCK)).file().sync_all().unwrap();
+    let fd = open_direct(&fixture.path("direct")).unwrap_or_else(|error| skip(format!("no O_DIRECT here: {error}")));
+    for _ in 0..5 {
+        let read = |block: usize| ctx.read_into(AlignedBuf::new(BLOCK, BLOCK), &fd, (block * BLOCK) as u64);
+        let mut reads: Vec<_> = (0..16).map(read).collect();
+        reads.retain_mut(|read| poll_once(read).is_pending());
+        in_child(|| {
+            let polled = reads.pop().is_none_or(|mut read| {
+                drop(poll_once(&mut read));
+                block_on(read).0.is_err()
+            });
+            let submitted = reads.pop().is_none_or(|read| block_on(read.submit()).0.is_err());
+            let cancelled = reads.pop().map(|read| block_on(read.cancel()));
+            reads.clear();
+            polled && submitted && !matches!(cancelled, Some(Outcome::Completed(Ok(_), _)))
+        });
+        for (read, block) in block_on(join_all(reads)) {
+            assert_eq!((read.unwrap(), block.len()), (BLOCK, BLOCK));
+        }
+    }
+    assert_eq!((ctx.in_flight(), ctx.queued()), (0, 0));
 }
