@@ -4,7 +4,9 @@ use crate::Subject;
 use crate::context::Context;
 use crate::event_loop::EventLoop;
 use crate::meter::Meter;
-use caio_core::{DEFAULT_MAX_REQUESTS, Driver, Settings, SharedFd};
+#[cfg(target_os = "linux")]
+use caio_core::Driver;
+use caio_core::{DEFAULT_MAX_REQUESTS, Settings, SharedFd};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,6 +71,7 @@ impl Fixture {
     }
 
     /// A context with a bound, whose completions are taken by the driver alone. Ends the case where there is no driver.
+    #[cfg(target_os = "linux")]
     pub(crate) fn driven(&self, max_requests: usize) -> (Context, Driver) {
         let mut settings = Settings::default();
         settings.max_requests = max_requests;
@@ -90,6 +93,7 @@ impl Fixture {
     }
 
     /// Ends a case about how long a call takes, where it takes as long as the system takes.
+    #[cfg(target_os = "linux")]
     pub(crate) fn needs_short_calls(&self) {
         if self.subject.is_synchronous() {
             skip("the system carries operations out in the call that submits them");
@@ -97,6 +101,7 @@ impl Fixture {
     }
 
     /// How long calls take does not count from now on, because the case itself makes them slow.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_slow_itself(&self) {
         self.meter.ignore();
     }

@@ -74,6 +74,7 @@ pub(crate) struct Case {
 
 /// With whom a case may run.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // elsewhere few cases need more than a thread
 pub(crate) enum Company {
     /// With other cases, in other threads.
     Others,
