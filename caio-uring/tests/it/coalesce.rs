@@ -9,6 +9,7 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::task::noop_waker;
+use std::fmt::Debug;
 use std::future::Future;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -159,11 +160,14 @@ fn beside_many(ctx: &Context, fd: &SharedFd, what: impl FnOnce()) {
     });
 }
 
-/// A write's future.
-type Write<'a> = Pin<Box<dyn Future<Output = (io::Result<usize>, AlignedBuf)> + 'a>>;
+/// A write's future, which tells its state.
+trait WriteFuture: Future<Output = (io::Result<usize>, AlignedBuf)> + Debug {}
+impl<F: Future<Output = (io::Result<usize>, AlignedBuf)> + Debug> WriteFuture for F {}
+type Write<'a> = Pin<Box<dyn WriteFuture + 'a>>;
 
-/// Writes blocks whose futures are polled once and then given up, while many reads are under way;
-/// they are carried out all the same.
+/// Writes blocks whose futures are polled until they have started and then given up, while many
+/// reads are under way; they are carried out all the same. After many operations that ended at once
+/// a first poll yields, and starts nothing.
 fn written_although(give_up: fn(Write<'_>)) {
     let (Some(builder), Some(fd), Some(to)) = (builder(Routes::default()), direct(), direct()) else {
         return;
@@ -177,7 +181,12 @@ fn written_although(give_up: fn(Write<'_>)) {
                 buf.copy_from_slice(&content);
                 let mut write: Write<'_> = Box::pin(ctx.write(buf, &to, (number * BLOCK) as u64));
                 let waker = noop_waker();
-                let _ended_or_not = write.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                loop {
+                    let _ended_or_not = write.as_mut().poll(&mut TaskContext::from_waker(&waker));
+                    if !format!("{write:?}").contains("not started") {
+                        break;
+                    }
+                }
                 give_up(write);
                 let mut found = AlignedBuf::zeroed(BLOCK, BLOCK);
                 until("the write", || {
@@ -190,12 +199,12 @@ fn written_although(give_up: fn(Write<'_>)) {
 }
 
 #[test]
-fn a_write_that_is_polled_once_and_leaked_is_carried_out() {
+fn a_write_that_has_started_and_is_leaked_is_carried_out() {
     written_although(|write| std::mem::forget(write));
 }
 
 #[test]
-fn a_write_that_is_polled_once_and_dropped_is_carried_out() {
+fn a_write_that_has_started_and_is_dropped_is_carried_out() {
     written_although(|write| drop(write));
 }
 
