@@ -6,6 +6,7 @@ use crate::kit::{BLOCK, block_on, in_child, join_all, open_direct, park, pattern
 use caio_core::{AlignedBuf, NO_OFFSET, Outcome};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -223,9 +224,9 @@ fn child_goes_on_with_transfers(fixture: &Fixture) {
         let mut reads: Vec<_> = (0..16).map(read).collect();
         reads.retain_mut(|read| poll_once(read).is_pending());
         in_child(|| {
-            let polled = reads.pop().is_none_or(|mut read| {
-                drop(poll_once(&mut read));
-                block_on(read).0.is_err()
+            let polled = reads.pop().is_none_or(|mut read| match poll_once(&mut read) {
+                Poll::Ready((read, _)) => read.is_err(),
+                Poll::Pending => block_on(read).0.is_err(),
             });
             let submitted = reads.pop().is_none_or(|read| block_on(read.submit()).0.is_err());
             let cancelled = reads.pop().map(|read| block_on(read.cancel()));

@@ -2,6 +2,7 @@
 
 use super::until;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 
 /// Set in a process that was started for a test, with the test's name.
@@ -77,7 +78,8 @@ pub fn in_child(code: impl FnOnce() -> bool) {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
     if child == 0 {
-        let well = code();
+        // A panic must not get into what is the parent's.
+        let well = catch_unwind(AssertUnwindSafe(code)).unwrap_or(false);
         // SAFETY: ends the child, without running what belongs to the parent.
         unsafe { libc::_exit(i32::from(!well)) }
     }
