@@ -39,6 +39,7 @@ impl Tests {
                 *tests.skipped.entry(reason.to_owned()).or_default() += 1;
             } else if let Some(summary) = line.strip_prefix("test result: ") {
                 (tests.passed, ignored) = (count(summary, "passed"), count(summary, "ignored"));
+                tests.failed.truncate(count(summary, "failed"));
             } else if *line == "failures:" {
                 let names = std::iter::from_fn(|| lines.next_if(|line| line.starts_with("    ")));
                 tests.failed = names.map(|name| name.trim().to_owned()).collect();
@@ -193,7 +194,9 @@ mod tests {
 
     #[test]
     fn a_binary_that_a_test_started_is_not_counted() {
-        let output = format!("== a\ntest x ... ok\n{}{}== b\n{}", result(1, 0, 0), result(3, 0, 0), result(2, 0, 0));
+        let inner = format!("failures:\n    x\n\n{}", result(1, 1, 0));
+        let output = format!("== a\n{inner}{}== b\n{}", result(3, 0, 0), result(2, 0, 0));
+        assert!(Tests::by_section(&output).iter().all(|(_, tests)| tests.failed.is_empty()));
         let passed: Vec<_> = Tests::by_section(&output).into_iter().map(|(name, tests)| (name, tests.passed)).collect();
         assert_eq!(passed, [(String::new(), 0), ("a".to_owned(), 3), ("b".to_owned(), 2)]);
         let cargo = format!("     Running a\n{}   Doc-tests b\n{}", result(1, 0, 0), result(4, 0, 0));
