@@ -186,16 +186,23 @@ impl Shared {
     /// Says whether it has submitted an operation that waited, so that the backend must be flushed.
     pub(crate) fn complete(&self, key: Key, completion: Completion) -> bool {
         let mut submitted = false;
-        let mut ended = Some((key, completion));
-        while let Some((key, completion)) = ended.take() {
-            let cancels = self.table.cancels();
-            let (effects, next) = self.table.complete(key, completion, &self.stats);
-            if let Some(request) = next {
-                submitted = true;
-                ended = self.submit_waiting(request, cancels).map(|Finished { key, completion }| (key, completion));
+        let mut cancels = self.table.cancels();
+        let (mut effects, mut next) = self.table.complete(key, completion, &self.stats);
+        // Whoever submits one that waited submits those behind it too, so that they keep their order.
+        while let Some(request) = next.take() {
+            submitted = true;
+            let (class, reads) = (request.class(), request.op().is_read());
+            let ended = self.submit_waiting(request, cancels);
+            self.tell(std::mem::take(&mut effects));
+            cancels = self.table.cancels();
+            next = self.table.handed(class, reads);
+            if let Some(Finished { key, completion }) = ended {
+                let (its_effects, admitted) = self.table.complete(key, completion, &self.stats);
+                effects = its_effects;
+                next = next.or(admitted);
             }
-            self.tell(effects);
         }
+        self.tell(effects);
         submitted
     }
 

@@ -25,6 +25,11 @@ impl Bound {
     /// How many there are.
     pub(super) const COUNT: usize = 3;
 
+    /// Whether operations reach the backend in the order in which they came: a stream has one.
+    pub(super) fn is_ordered(self) -> bool {
+        matches!(self, Self::StreamReads | Self::StreamWrites)
+    }
+
     /// The bound of an operation.
     pub(super) fn of(class: OpClass, reads: bool) -> Self {
         match class {
@@ -48,17 +53,20 @@ pub(super) struct Admission {
     pub(super) waiting: usize,
     /// Those that wait, the first at the front. Entries whose operation has gone are stale.
     line: VecDeque<Key>,
+    /// Whether one that has waited is being submitted, where the order of submissions counts: until
+    /// the backend has it, nobody else may be submitted.
+    handing: bool,
 }
 
 impl Admission {
     /// Nobody is there.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, running: 0, waiting: 0, line: VecDeque::new() }
+        Self { limit, running: 0, waiting: 0, line: VecDeque::new(), handing: false }
     }
 
     /// Whether a newcomer may run: nobody overtakes those who wait.
     pub(super) fn has_room(&self) -> bool {
-        self.running < self.limit && self.waiting == 0
+        self.running < self.limit && self.waiting == 0 && !self.handing
     }
 
     /// One has to wait.
@@ -67,17 +75,24 @@ impl Admission {
         self.line.push_back(key);
     }
 
-    /// The first of those who wait and are not stale, if there is room.
-    pub(super) fn next(&mut self, is_waiting: impl Fn(Key) -> bool) -> Option<Key> {
-        while self.running < self.limit {
+    /// The first of those who wait and are not stale, if there is room. `ordered` if nobody may be
+    /// submitted before the backend has it: then [`handed`](Self::handed) follows.
+    pub(super) fn next(&mut self, ordered: bool, is_waiting: impl Fn(Key) -> bool) -> Option<Key> {
+        while self.running < self.limit && !self.handing {
             let key = self.line.pop_front()?;
             if is_waiting(key) {
                 self.waiting -= 1;
                 self.running += 1;
+                self.handing = ordered;
                 return Some(key);
             }
         }
         None
+    }
+
+    /// The backend has what [`next`](Self::next) gave.
+    pub(super) fn handed(&mut self) {
+        self.handing = false;
     }
 
     /// Nobody waits any longer.

@@ -267,6 +267,18 @@ impl Table {
         (effects, next)
     }
 
+    /// The backend has an operation that had waited, or it has ended. Gives the next one that has
+    /// room, where that had to wait for this.
+    pub(crate) fn handed(&self, class: OpClass, reads: bool) -> Option<Request> {
+        let bound = Bound::of(class, reads);
+        if !bound.is_ordered() {
+            return None;
+        }
+        let mut state = lock(&self.state);
+        state.admissions[bound as usize].handed();
+        state.next_waiting(bound, &self.depth)
+    }
+
     /// How many operations that ran have ended. It changes when one does.
     pub(crate) fn ended(&self) -> u32 {
         self.ended.load(Ordering::Acquire)
@@ -432,7 +444,7 @@ impl State {
     fn next_waiting(&mut self, bound: Bound, depth: &Depth) -> Option<Request> {
         let slots = &self.slots;
         let key = self.admissions[bound as usize]
-            .next(|key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(key)))?;
+            .next(bound.is_ordered(), |key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(key)))?;
         self.run(key, depth)
     }
 
