@@ -62,6 +62,15 @@ pub enum OpClass {
 }
 
 impl OpClass {
+    /// Whether operations of one file are carried out in the order in which they were submitted: a
+    /// stream and a position have one.
+    pub(crate) fn is_ordered(self) -> bool {
+        match self {
+            Self::Position | Self::Stream => true,
+            Self::CachedRead | Self::BufferedWrite | Self::Direct | Self::Sync => false,
+        }
+    }
+
     /// The class of an operation on a file.
     #[inline]
     pub(crate) fn of(op: &Op, fd: &SharedFd) -> Self {

@@ -11,7 +11,7 @@ use crate::request::{Finished, Request};
 use crate::stats::{Count, Counters};
 use crate::support::{cores, guarded};
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use crate::table::{Admitted, Described, Effects, Rare, Table};
+use crate::table::{Admitted, Bound, Described, Effects, Rare, Table};
 use crate::timer::Timer;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
@@ -188,18 +188,19 @@ impl Shared {
         let mut submitted = false;
         let mut cancels = self.table.cancels();
         let (mut effects, mut next) = self.table.complete(key, completion, &self.stats);
-        // Whoever submits one that waited submits those behind it too, so that they keep their order.
         while let Some(request) = next.take() {
             submitted = true;
-            let (class, reads) = (request.class(), request.op().is_read());
+            let class = request.class();
+            let bound = Bound::of(class, request.op().is_read());
             let ended = self.submit_waiting(request, cancels);
+            self.table.submitted(bound, class);
             self.tell(std::mem::take(&mut effects));
             cancels = self.table.cancels();
-            next = self.table.handed(class, reads);
-            if let Some(Finished { key, completion }) = ended {
-                let (its_effects, admitted) = self.table.complete(key, completion, &self.stats);
-                effects = its_effects;
-                next = next.or(admitted);
+            match ended {
+                Some(Finished { key, completion }) => {
+                    (effects, next) = self.table.complete(key, completion, &self.stats);
+                }
+                None => next = self.table.admit_next(bound),
             }
         }
         self.tell(effects);

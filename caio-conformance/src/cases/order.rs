@@ -12,6 +12,7 @@ use std::time::Duration;
 
 cases!("order":
     first_read_is_served_first, a_new_one_does_not_overtake, submitted_reads_in_turn, reads_of_a_socket_in_turn, beyond_the_bound_in_turn,
+    positions_beyond_the_bound_in_turn,
     polled_backwards, a_cancelled_one_leaves_its_place, writes_in_turn, writes_keep_their_bytes_together,
     next_reader_is_std, next_reader_is_another_context, nothing_is_kept_after_a_drop,
     two_contexts_take_turns, another_clone_reads_next, a_child_process_reads_next,
@@ -84,11 +85,29 @@ fn reads_of_a_socket_in_turn(fixture: &Fixture) {
     }
 }
 
-/// So are those that wait for room.
+/// So are those that wait for room, whichever thread ends the ones before them.
 fn beyond_the_bound_in_turn(fixture: &Fixture) {
-    let ctx = fixture.bounded(3);
-    let (reader, writer) = pipe();
-    assert_in_turn(&ctx, &reader, writer, 100);
+    for bound in [1, 2, 3] {
+        let ctx = fixture.bounded(bound);
+        for _ in 0..20 {
+            let (reader, writer) = pipe();
+            assert_in_turn(&ctx, &reader, writer, 100);
+        }
+    }
+}
+
+/// So are transfers at a file's own position.
+fn positions_beyond_the_bound_in_turn(fixture: &Fixture) {
+    let bytes: Vec<u8> = (0..100).collect();
+    for bound in [1, 2, 3] {
+        let ctx = fixture.bounded(bound);
+        for _ in 0..20 {
+            let file = fixture.file("positions", &bytes);
+            let reads: Vec<_> = (0..100).map(|_| ctx.read(1, &file, NO_OFFSET).submit()).collect();
+            let read: Vec<u8> = block_on(join_all(reads)).into_iter().flat_map(|read| read.expect("a read")).collect();
+            assert_eq!(read, bytes);
+        }
+    }
 }
 
 /// The order is that of the starts, not that of the polls.

@@ -25,13 +25,8 @@ impl Bound {
     /// How many there are.
     pub(super) const COUNT: usize = 3;
 
-    /// Whether operations reach the backend in the order in which they came: a stream has one.
-    pub(super) fn is_ordered(self) -> bool {
-        matches!(self, Self::StreamReads | Self::StreamWrites)
-    }
-
     /// The bound of an operation.
-    pub(super) fn of(class: OpClass, reads: bool) -> Self {
+    pub(crate) fn of(class: OpClass, reads: bool) -> Self {
         match class {
             OpClass::Stream if reads => Self::StreamReads,
             OpClass::Stream => Self::StreamWrites,
@@ -53,20 +48,20 @@ pub(super) struct Admission {
     pub(super) waiting: usize,
     /// Those that wait, the first at the front. Entries whose operation has gone are stale.
     line: VecDeque<Key>,
-    /// Whether one that has waited is being submitted, where the order of submissions counts: until
-    /// the backend has it, nobody else may be submitted.
-    handing: bool,
+    /// Whether an operation of an ordered class has left the line and the backend does not have it
+    /// yet. Until then nobody else is admitted: another thread could be faster.
+    submitting: bool,
 }
 
 impl Admission {
     /// Nobody is there.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, running: 0, waiting: 0, line: VecDeque::new(), handing: false }
+        Self { limit, running: 0, waiting: 0, line: VecDeque::new(), submitting: false }
     }
 
     /// Whether a newcomer may run: nobody overtakes those who wait.
     pub(super) fn has_room(&self) -> bool {
-        self.running < self.limit && self.waiting == 0 && !self.handing
+        self.running < self.limit && self.waiting == 0 && !self.submitting
     }
 
     /// One has to wait.
@@ -75,15 +70,15 @@ impl Admission {
         self.line.push_back(key);
     }
 
-    /// The first of those who wait and are not stale, if there is room. `ordered` if nobody may be
-    /// submitted before the backend has it: then [`handed`](Self::handed) follows.
-    pub(super) fn next(&mut self, ordered: bool, is_waiting: impl Fn(Key) -> bool) -> Option<Key> {
-        while self.running < self.limit && !self.handing {
+    /// The first of those who wait, if there is room. `class_of` is `None` where an entry is stale.
+    /// [`submitted`](Self::submitted) follows one of an ordered class.
+    pub(super) fn next(&mut self, class_of: impl Fn(Key) -> Option<OpClass>) -> Option<Key> {
+        while self.running < self.limit && !self.submitting {
             let key = self.line.pop_front()?;
-            if is_waiting(key) {
+            if let Some(class) = class_of(key) {
                 self.waiting -= 1;
                 self.running += 1;
-                self.handing = ordered;
+                self.submitting = class.is_ordered();
                 return Some(key);
             }
         }
@@ -91,8 +86,8 @@ impl Admission {
     }
 
     /// The backend has what [`next`](Self::next) gave.
-    pub(super) fn handed(&mut self) {
-        self.handing = false;
+    pub(super) fn submitted(&mut self) {
+        self.submitting = false;
     }
 
     /// Nobody waits any longer.

@@ -4,7 +4,8 @@ mod admission;
 mod outcome;
 mod slot;
 
-use admission::{Admission, Bound};
+use admission::Admission;
+pub(crate) use admission::Bound;
 pub(crate) use outcome::{Abandoned, Admitted, Effects, Ended, Rare};
 pub(crate) use slot::Described;
 use slot::{Slot, Stage};
@@ -267,16 +268,17 @@ impl Table {
         (effects, next)
     }
 
-    /// The backend has an operation that had waited, or it has ended. Gives the next one that has
-    /// room, where that had to wait for this.
-    pub(crate) fn handed(&self, class: OpClass, reads: bool) -> Option<Request> {
-        let bound = Bound::of(class, reads);
-        if !bound.is_ordered() {
-            return None;
+    /// The backend has an operation that had waited: the next one of an ordered class may follow.
+    pub(crate) fn submitted(&self, bound: Bound, class: OpClass) {
+        if class.is_ordered() {
+            lock(&self.state).admissions[bound as usize].submitted();
         }
-        let mut state = lock(&self.state);
-        state.admissions[bound as usize].handed();
-        state.next_waiting(bound, &self.depth)
+    }
+
+    /// The next operation of the bound that has room. What ended while an ordered operation was
+    /// being submitted has made room that nobody has taken.
+    pub(crate) fn admit_next(&self, bound: Bound) -> Option<Request> {
+        lock(&self.state).next_waiting(bound, &self.depth)
     }
 
     /// How many operations that ran have ended. It changes when one does.
@@ -443,8 +445,10 @@ impl State {
     /// Gives room to the operation that has waited longest.
     fn next_waiting(&mut self, bound: Bound, depth: &Depth) -> Option<Request> {
         let slots = &self.slots;
-        let key = self.admissions[bound as usize]
-            .next(bound.is_ordered(), |key| slots.get(key.index()).is_some_and(|slot| slot.is_waiting(key)))?;
+        let key = self.admissions[bound as usize].next(|key| {
+            let slot = slots.get(key.index()).filter(|slot| slot.is_waiting(key))?;
+            Some(slot.described.class)
+        })?;
         self.run(key, depth)
     }
 
